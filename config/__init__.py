@@ -1,0 +1,1 @@
+"""What is configured: settings, hosts, identities. The ground floor."""

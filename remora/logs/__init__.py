@@ -1,0 +1,1 @@
+"""Output of jobs, kept as segments that may be written twice."""

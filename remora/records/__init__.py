@@ -1,0 +1,1 @@
+"""The truth, in Redis: every change is one atomic script."""

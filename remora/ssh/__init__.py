@@ -1,0 +1,1 @@
+"""The way to a host: paramiko behind one small port."""

@@ -1,0 +1,1 @@
+"""What is done at a host: each step may run twice."""
