@@ -1,0 +1,1 @@
+"""The Celery tasks: each a short step that may be run twice, calling the engine."""

@@ -1,0 +1,1 @@
+"""The processes: Celery app, beat, embedded services and the command line."""
