@@ -1,0 +1,1 @@
+"""Remora as a whole, as its users meet it."""
