@@ -120,13 +120,17 @@ def _works(python: Path, statement: str) -> bool:
 
 
 def _pip(*words: str) -> None:
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-input", "--root-user-action=ignore"]
+    quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--root-user-action=ignore"]
     _run([str(VENV / "bin" / "python"), "-m", "pip", "install", *quiet, *words])
 
 
 def _run(words: Sequence[str]) -> None:
-    if subprocess.run(words, cwd=ROOT, check=False).returncode != 0:
-        raise Trouble(f"this failed: {' '.join(words)}")
+    """Run a command in silence; what it said is told only if it fails."""
+    finished = subprocess.run(
+        words, cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
+    if finished.returncode != 0:
+        raise Trouble(f"this failed: {' '.join(words)}\n{finished.stdout.strip()}")
 
 
 def _stamped(purpose: Purpose) -> bool:
