@@ -12,6 +12,7 @@ RemoraError
     ├── HostKeyRefused       the host's key is unknown, changed or revoked
     ├── AuthenticationRefused  the host does not accept our key for that user
     ├── HostUnfit            the host cannot run jobs: no shell, no writable directory
+    │   └── AlgorithmsRefused  no cryptography that both sides accept
     ├── NotFound             no job or host of that name
     ├── BadRequest           the request cannot be honoured as it is
     └── Conflict             the request contradicts what is recorded
@@ -69,6 +70,10 @@ class AuthenticationRefused(Permanent):
 
 class HostUnfit(Permanent):
     """The host was reached but cannot run jobs."""
+
+
+class AlgorithmsRefused(HostUnfit):
+    """The host offers no key exchange, cipher or key type that is still safe; nothing was authenticated."""
 
 
 class NotFound(Permanent):
