@@ -1,0 +1,26 @@
+"""The routes that tell whether the door itself lives and can do its work; open to everybody."""
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from gateway.answers import Answer
+from remora.desk import Desk
+
+
+def health_routes(desk: Desk) -> APIRouter:
+    """Make ``/healthz`` and ``/readyz``."""
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/healthz")
+    def healthy() -> Answer:
+        """Tell that the process answers."""
+        return {"alive": True}
+
+    @routes.get("/readyz")
+    def ready() -> JSONResponse:
+        """Tell whether jobs are accepted and somebody is there to run them: 200, else 503."""
+        seen = desk.alive()
+        able = bool(seen.get("redis")) and bool(seen.get("workers"))
+        return JSONResponse({"ready": able, **seen}, 200 if able else 503)
+
+    return routes
