@@ -1,0 +1,88 @@
+"""Remora as a contender, through its command line alone."""
+
+import itertools
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.peers.contender import Account, Ending, Order
+from tests.support.system import System
+
+LONGEST_WORD = 100_000
+"""Characters of a command that is given as an argument; the kernel takes 128 KiB, a longer one goes as a script."""
+
+
+class Remora:
+    """A running system, asked by commands such as a user types."""
+
+    name = "Remora"
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._numbers = itertools.count(1)
+        self._met: set[str] = set()
+        self._ordered: dict[str, float] = {}
+
+    def meet(self, account: Account) -> None:
+        """Register the account as a host."""
+        if account.name in self._met:
+            return
+        where = f"{account.user}@{account.address}:{account.port}"
+        key = ["--key", str(account.key_file), "--fingerprint", account.fingerprint]
+        self._system.succeed(["hosts", "add", account.name, where, *key])
+        self._met.add(account.name)
+
+    def order(self, order: Order) -> str:
+        """Submit; the job's id is the last line."""
+        options = [f"--env={name}={value}" for name, value in order.environment.items()]
+        if order.key:
+            options.append(f"--idempotency-key={order.key}")
+        printed = self._system.succeed(["submit", order.account.name, *options, *self._command(order.command)])
+        job = printed.splitlines()[-1]
+        self._ordered.setdefault(job, time.monotonic())
+        return job
+
+    def _command(self, command: str) -> list[str | Path]:
+        if len(command) < LONGEST_WORD:
+            return ["--", command]
+        script = self._system.directory / f"script-{next(self._numbers)}.sh"
+        script.write_text(command)
+        return ["--script", script]
+
+    def wait(self, job: str, within: float) -> Ending:
+        """Wait with ``remora wait`` and read the record and the output."""
+        try:
+            self._system.run(["wait", job], timeout=within)
+        except subprocess.TimeoutExpired:
+            return Ending("waiting", seconds=self._since(job))
+        record = self._record(job)
+        output = self._system.run(["logs", job]).stdout
+        return Ending(record["state"], record["exit_code"], output, json.dumps(record["cause"]), self._since(job))
+
+    def _since(self, job: str) -> float:
+        return time.monotonic() - self._ordered[job]
+
+    def _record(self, job: str) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads(self._system.succeed(["status", "--json", job]))
+        return record
+
+    def cancel(self, job: str) -> None:
+        """Cancel by the command; there is no privileged process."""
+        self._system.succeed(["cancel", job])
+
+    def cancel_from_elsewhere(self, job: str) -> None:
+        """Cancel by the command: every caller is elsewhere."""
+        self.cancel(job)
+
+    def words(self, job: str) -> str:
+        """Give the record and all logs of the system's processes."""
+        logs = [file.read_text(errors="replace") for file in self._system.home.rglob("*.log")]
+        return "\n".join([json.dumps(self._record(job)), *logs])
+
+    def leave(self) -> None:
+        """Cancel what has not ended."""
+        for job in self._ordered:
+            self._system.run(["cancel", job])
+        self._ordered.clear()
