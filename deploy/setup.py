@@ -6,9 +6,11 @@ Called by deploy/setup, with the standard library only. Nothing is taken from th
 import argparse
 import fcntl
 import hashlib
+import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,9 +150,15 @@ def _stamp(lock: str) -> Path:
 def _fingerprint(lock: str) -> str:
     """Give a digest of all that decides what is installed where."""
     digest = hashlib.sha256(f"{ROOT} {sys.version}".encode())
-    for name in (f"deploy/{lock}", "pyproject.toml", "deploy/setup.py"):
-        digest.update((ROOT / name).read_bytes())
+    digest.update((ROOT / "deploy" / lock).read_bytes())
+    digest.update(_packaging())
     return digest.hexdigest()
+
+
+def _packaging() -> bytes:
+    """Give what pyproject.toml says of the installation; rules for tests and lint may change without a new one."""
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return json.dumps([said["build-system"], said["project"], said["tool"]["setuptools"]]).encode()
 
 
 def _say(line: str) -> None:
