@@ -60,7 +60,12 @@ def faults(root: Path) -> list[str]:
 
 
 def _modules(root: Path) -> dict[str, Path]:
-    paths = [path for folder in ARROWS for path in sorted((root / folder).rglob("*.py")) if "build" not in path.relative_to(root).parts]
+    paths = [
+        path
+        for folder in ARROWS
+        for path in sorted((root / folder).rglob("*.py"))
+        if "build" not in path.relative_to(root).parts
+    ]
     return {_dotted(path.relative_to(root)): path for path in paths}
 
 
