@@ -42,6 +42,10 @@ class Home:
         """Give the password of the embedded Redis, made on first use."""
         return self._once("redis.password", lambda: secrets.token_urlsafe(24))
 
+    def flower_password(self) -> str:
+        """Give the password of Flower's user ``operator``, made on first use."""
+        return self._once("flower.password", lambda: secrets.token_urlsafe(18))
+
     def operator_token(self) -> str:
         """Give the operator's bearer token, made on first use."""
         return self._once("token", lambda: "rmr_" + secrets.token_urlsafe(32))

@@ -5,7 +5,6 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-
 class Host(BaseModel):
     """How to reach one account and how much it may be asked to do."""
 

@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         return self.installation or self.state.installation()
 
     @classmethod
-    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **_: Any) -> tuple[Any, ...]:
+    def settings_customise_sources(cls, *_: Any, init_settings: Any, **others: Any) -> tuple[Any, ...]:  # type: ignore[override] # the others are not used
         """Take only what ``load`` hands in, so that nothing else reads the environment."""
         return (init_settings,)
 

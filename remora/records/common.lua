@@ -98,7 +98,7 @@ end
 
 -- The fields of a job that a step needs (remora/records/plan.py: Due).
 local FIELDS = { 'state', 'attempt', 'out_size', 'err_size', 'out_host', 'err_host', 'boot_id', 'base', 'retries', 'attempts',
-  'success_codes', 'skip_codes', 'cancel_by', 'grace', 'started', 'ended', 'name', 'progress', 'payload', 'cause' }
+  'success_codes', 'skip_codes', 'cancel_by', 'grace', 'started', 'ended', 'name', 'progress', 'payload', 'cause', 'identity' }
 local function look(id)
   local values = redis.call('HMGET', P .. 'job:' .. id, unpack(FIELDS))
   if not values[1] then return nil end

@@ -50,6 +50,8 @@ class Due:
     out_host: int
     """Bytes of standard output on the host when it had ended."""
     err_host: int
+    identity: str
+    """Who asked for it."""
     cause: Cause | None
     """Why it ended; recorded while its output is still being fetched."""
 
@@ -125,6 +127,7 @@ def due_from(stored: Mapping[str, str]) -> Due:
         payload=stored.get("payload", ""),
         out_host=int(stored.get("out_host") or 0),
         err_host=int(stored.get("err_host") or 0),
+        identity=stored.get("identity", ""),
         cause=cause_from(stored["cause"]) if stored.get("cause") else None,
     )
 

@@ -57,7 +57,7 @@ class Records:
     Every method raises ``RecordsUnavailable`` when Redis does not answer; then it is unknown whether a write happened.
     """
 
-    def __init__(self, redis: "Redis[str]", terms: Terms) -> None:
+    def __init__(self, redis: Redis, terms: Terms) -> None:
         self._redis = redis
         self._terms = terms
         self._run = Scripts(redis)
@@ -110,7 +110,9 @@ class Records:
         """Give job ids with their creation times (ms), newest first, older than ``before`` (ms)."""
         top = "+inf" if before is None else f"({before:.0f}"
         found = self._guard(
-            lambda: self._redis.zrange(f"{P}jobs", top, "-inf", byscore=True, desc=True, offset=0, num=limit, withscores=True)
+            lambda: self._redis.zrange(
+                f"{P}jobs", top, "-inf", byscore=True, desc=True, offset=0, num=limit, withscores=True
+            )
         )
         return [(UUID(id), score) for id, score in found]
 
@@ -120,21 +122,27 @@ class Records:
         Returns:
             Whether its host must be told, and whether a parked ``remora.run`` is released.
         """
-        told = self._run(
-            "cancel", str(id), by, cause_text(cause), _ms(self._terms.retention), _ms(self._terms.probe)
-        )
+        told = self._run("cancel", str(id), by, cause_text(cause), _ms(self._terms.retention), _ms(self._terms.probe))
         if not told:
             raise NotFound(f"there is no job {id}; it may have been removed after its retention", job=str(id))
         return bool(told[2]), bool(told[3])
 
-    def follow(self, id: UUID, host: str, *, until: float) -> bool:
-        """Note that somebody reads along until then (ms); tell whether nobody did before."""
-        place = f"{P}follow:{host}"
+    def payload(self, id: UUID) -> str:
+        """Tell which of the payloads under this id the job runs."""
+        told = self._guard(lambda: self._redis.hget(f"{P}job:{id}", "payload"))
+        if told is None:
+            raise NotFound(f"there is no job {id}; it may have been removed after its retention", job=str(id))
+        return str(told)
+
+    def follow(self, id: UUID, host: str, *, lasting: float) -> bool:
+        """Note that somebody reads along for so many seconds; tell whether nobody did before."""
+        place, now = f"{P}follow:{host}", self.now()
         pipe = self._redis.pipeline()
         pipe.zscore(place, str(id))
-        pipe.zadd(place, {str(id): until})
-        before, _ = self._guard(pipe.execute)
-        return before is None or before < until - 20_000
+        pipe.zadd(place, {str(id): now + _ms(lasting)})
+        pipe.zremrangebyscore(place, "-inf", now)
+        before, *_ = self._guard(pipe.execute)
+        return before is None or before < now
 
     def followed(self, host: str) -> tuple[UUID, ...]:
         """Give the jobs at a host whose output somebody reads along now."""
@@ -205,7 +213,9 @@ class Records:
 
     def processes(self) -> list[str]:
         """Name the worker processes that live."""
-        return [key.removeprefix(f"{P}lease:") for key in self._guard(lambda: list(self._redis.scan_iter(f"{P}lease:*")))]
+        return [
+            key.removeprefix(f"{P}lease:") for key in self._guard(lambda: list(self._redis.scan_iter(f"{P}lease:*")))
+        ]
 
     def speak(self, host: str, process: str) -> Grant | None:
         """Become the speaker of a host; None if there is no such host. The grant may name another process."""
@@ -273,6 +283,10 @@ class Records:
         told = json.loads(self._run("settle", grant.host, grant.process, grant.epoch, json.dumps(news)))
         return Settled(frozenset(UUID(id) for id in told["applied"]), tuple(UUID(id) for id in told["released"]))
 
+    def live(self, host: str) -> int:
+        """Count the jobs that are starting or running at a host."""
+        return int(self._guard(lambda: self._redis.zcard(f"{P}live:{host}")))
+
     def grow(self, sizes: Sequence[tuple[UUID, int, int, int]]) -> None:
         """Tell how many bytes of output can be read here: (job, attempt, out, err)."""
         rows = [{"id": str(id), "attempt": n, "out_size": out, "err_size": err} for id, n, out, err in sizes]
@@ -305,7 +319,8 @@ class Records:
 
     def parked(self, id: UUID) -> str | None:
         """Read a parked message."""
-        return self._guard(lambda: self._redis.get(f"{P}run:{id}"))
+        parked: str | None = self._guard(lambda: self._redis.get(f"{P}run:{id}"))
+        return parked
 
     def unpark(self, id: UUID) -> None:
         """Drop a parked message after it was published."""

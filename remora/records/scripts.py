@@ -33,7 +33,7 @@ def ours(error: RedisError) -> RemoraError:
 class Scripts:
     """The scripts of this folder over one Redis."""
 
-    def __init__(self, redis: "Redis[str]") -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._loaded: dict[str, Script] = {}
 

@@ -1,0 +1,285 @@
+"""The one talk between a worker process and a host: everything that is due goes in one exchange."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from remora.contact import Contact
+from remora.errors import (
+    AuthenticationRefused,
+    ConnectionLost,
+    DeadlineExceeded,
+    Fenced,
+    HostKeyRefused,
+    HostUnfit,
+    Permanent,
+    RemoraError,
+    Transient,
+)
+from remora.follower import Follower
+from remora.hosts import Condition
+from remora.job import JobRequest
+from remora.kit import Kit
+from remora.logs.segments import Stream
+from remora.records.plan import Change, Due, Grant, Plan
+from remora.remote.operations import Answer, Forget, Ground, Operation, Order
+from remora.remote.session import Session
+from remora.steps import cancel, collect, poll, submit
+from remora.steps.examine import facts_of
+from remora.steps.verdict import conclusion
+from remora.telling import facts_told
+from remora.turns import Turns
+
+log = logging.getLogger(__name__)
+
+STARTS = 64
+"""Most starts in one exchange."""
+PATIENCE = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
+"""Seconds before the next try after the first, second, … broken exchange in a row; the last one repeats."""
+CONDITIONS: dict[type[Permanent], Condition] = {
+    HostKeyRefused: Condition.HOST_KEY,
+    AuthenticationRefused: Condition.REFUSED,
+    HostUnfit: Condition.UNFIT,
+}
+
+
+class Conversation:
+    """Talks with one host for this process, as long as the process is the host's speaker."""
+
+    def __init__(self, host: str, kit: Kit) -> None:
+        self._host = host
+        self._kit = kit
+        self._contact = Contact(host, kit, self._told)
+        self._follower = Follower(host, kit.records, kit.segments, lambda: self._contact.session)
+        self._news: set[str] = set()
+        self._all_asked = float("-inf")
+        self._broken = 0
+        self.talk = Turns(self._talk)
+        """Do all that is due there: start, cancel, probe, forget."""
+        self.collect = Turns(self._collect)
+        """Fetch the output of ended jobs."""
+        self.examine = Turns(self._examine)
+        """Look at the host afresh: its key, its account, its tools."""
+
+    def close_if_idle(self) -> None:
+        """Close the connection if nothing has used it for long."""
+        if self._contact.session and time.monotonic() - self._contact.used > self._kit.limits.idle:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection; the next step opens it again."""
+        self._contact.drop()
+
+    # Talking
+
+    def _talk(self) -> None:
+        grant = self._grant("poll")
+        if grant is None:
+            return
+        deadline = time.monotonic() + self._kit.limits.step
+        try:
+            self._exchange(grant, deadline)
+            self._broken = 0
+        except (ConnectionLost, DeadlineExceeded) as error:
+            self._contact.drop()
+            self._be_patient(grant, error)
+        except Fenced as error:
+            log.info("%s; this process steps back.", error, extra={"action": "fenced", "host": self._host})
+            self._contact.drop()
+        except Transient as error:
+            self._out_of_contact(grant, error, _delay(error))
+        except Permanent as error:
+            self._refused(grant, error)
+
+    def _exchange(self, grant: Grant, deadline: float) -> None:
+        session, ground = self._contact.ready(deadline)
+        everything = time.monotonic() - self._all_asked >= self._kit.limits.probe
+        news, self._news = self._news, set()
+        plan = self._kit.records.plan(
+            grant,
+            boot_id=ground.boot_id,
+            base=ground.base,
+            starts=STARTS,
+            look_at=None if everything else [UUID(name.rpartition(".")[0]) for name in news],
+        )
+        self._follow_up(plan)
+        operations, unstartable = self._operations(plan, ground)
+        answer = self._ask(session, operations, deadline) if operations else None
+        self._settle(grant, plan, answer, unstartable)
+        if everything:
+            self._all_asked = time.monotonic()
+        if plan.more:
+            self._kit.bell.ring("submit", self._host)
+
+    def _operations(self, plan: Plan, ground: Ground) -> tuple[list[Operation], list[Change]]:
+        """Give what to ask, and the end of those jobs whose payload cannot be had."""
+        unstartable: list[Change] = []
+
+        def order(due: Due) -> Order | None:
+            try:
+                request = JobRequest.model_validate_json(self._kit.blobs.get(due.id, due.payload))
+            except (Permanent, ValueError) as error:
+                unstartable.extend(submit.never_started([(due.id, due.attempt)], str(error)))
+                return None
+            return submit.make_order(request, due, identity=due.identity, output_cap=self._kit.limits.output_cap)
+
+        operations = [
+            *submit.operations(plan, ground, order),
+            *cancel.operations(plan),
+            *poll.operations(plan),
+            *(Forget(place) for place in plan.forgets),
+        ]
+        return operations, unstartable
+
+    def _ask(self, session: Session, operations: Sequence[Operation], deadline: float) -> Answer:
+        if not self._kit.lease.fresh:
+            raise Fenced(f"the lease of this process may lapse before {self._host} answers")
+        return session.exchange(operations, min(deadline, time.monotonic() + self._kit.limits.exchange))
+
+    def _settle(self, grant: Grant, plan: Plan, answer: Answer | None, unstartable: Sequence[Change]) -> None:
+        outcome = poll.outcome(plan, answer, self._kit.segments) if answer else poll.Outcome((), uncollected=False)
+        refused = [started.reason for started in answer.started if started.reason] if answer else []
+        changes = [*unstartable, *outcome.changes]
+        self._write(
+            grant,
+            plan,
+            changes,
+            forgotten=plan.forgets,
+            cancelled=cancel.moot(plan),
+            contact=True,
+            **({"facts": {"reason": refused[0]}, "retry_in": 5.0} if refused else {}),
+        )
+        if outcome.uncollected:
+            self._kit.bell.ring("collect", self._host)
+
+    def _write(self, grant: Grant, plan: Plan, changes: Sequence[Change], **further: object) -> None:
+        settled = self._kit.records.settle(grant, changes, **further)  # type: ignore[arg-type] # checked by settle itself
+        dues = {due.id: due for due in (*plan.starts, *plan.live, *plan.ended)}
+        for change in changes:
+            if change.id in settled.applied and change.id in dues:
+                self._kit.post.tell(change.id, *facts_told(self._host, dues[change.id], change))
+        for id in settled.released:
+            self._kit.bell.ring("run", str(id))
+
+    def _follow_up(self, plan: Plan) -> None:
+        if plan.starts or plan.live:
+            self._follower.wake()
+
+    def _told(self, names: set[str]) -> None:
+        """Hear from the watcher: some attempts have news, or the watch is over."""
+        if names:
+            self._news |= names
+        else:
+            self._all_asked = float("-inf")
+            self._contact.drop()
+        self._kit.bell.ring("poll", self._host)
+
+    # Fetching output
+
+    def _collect(self) -> None:
+        grant = self._grant("collect")
+        if grant is None:
+            return
+        deadline = time.monotonic() + self._kit.limits.step
+        plan = self._kit.records.plan(grant, boot_id="", base="", starts=0, look_at=())
+        late = [due for due in plan.ended if collect.overdue(due, self._kit.records.now() / 1000)]
+        self._write(grant, plan, [conclusion(due, collect.cause_of(due), incomplete=True) for due in late])
+        try:
+            for due in plan.ended:
+                if due not in late and not self._fetch(grant, plan, due, deadline):
+                    break
+            else:
+                return
+        except Transient as error:
+            log.info("Fetching from %s stopped: %s", self._host, error, extra={"action": "collect", "host": self._host})
+            self._kit.records.settle(grant, retry_in=PATIENCE[2])
+        self._kit.bell.ring("collect", self._host)
+
+    def _fetch(self, grant: Grant, plan: Plan, due: Due, deadline: float) -> bool:
+        """Fetch all output of a job and make it final; false if the time is up before."""
+        session, _ = self._contact.ready(deadline)
+
+        def read(due: Due, stream: Stream, offset: int, most: int) -> bytes:
+            return session.read(due.place, stream, offset, most, deadline)
+
+        incomplete = False
+        try:
+            while sizes := collect.fetch_piece(due, self._kit.segments, read):
+                due = replace(due, out_size=sizes[0], err_size=sizes[1])
+                self._kit.records.grow([(due.id, due.attempt, *sizes)])
+                if time.monotonic() > deadline - 1.0:
+                    return False
+        except Permanent as error:
+            log.warning("%s", error, extra={"action": "collect", "host": self._host})
+            incomplete = True
+        self._write(grant, plan, [conclusion(due, collect.cause_of(due), incomplete=incomplete)])
+        return True
+
+    # Examining
+
+    def _examine(self) -> None:
+        grant = self._grant("examine")
+        if grant is None:
+            return
+        deadline = time.monotonic() + self._kit.limits.step
+        self._contact.drop()
+        self._kit.pool.forget(self._host)
+        try:
+            session, ground = self._contact.ready(deadline)
+            facts = facts_of(ground, session.examine(deadline))
+        except Transient as error:
+            self._out_of_contact(grant, error, _delay(error))
+        except Permanent as error:
+            self._refused(grant, error)
+        else:
+            self._kit.records.settle(grant, facts=facts, unset=("examine", "reason", "offered_key"), contact=True)
+            for step in ("submit", "poll"):
+                self._kit.bell.ring(step, self._host)
+
+    # Trouble
+
+    def _grant(self, step: str) -> Grant | None:
+        """Become or stay the speaker; None if another process is, which then gets the bell."""
+        grant = self._kit.records.speak(self._host, self._kit.lease.process)
+        if grant is None or grant.process == self._kit.lease.process:
+            return grant
+        self._contact.drop()
+        self._kit.bell.ring(step, self._host)
+        return None
+
+    def _be_patient(self, grant: Grant, error: RemoraError) -> None:
+        """A line that breaks is opened again at once, and then ever more slowly."""
+        delay = PATIENCE[min(self._broken, len(PATIENCE) - 1)]
+        self._broken += 1
+        if delay:
+            self._out_of_contact(grant, error, delay)
+        else:
+            self._kit.bell.ring("poll", self._host)
+
+    def _out_of_contact(self, grant: Grant, error: RemoraError, delay: float) -> None:
+        log.info("%s is out of contact: %s", self._host, error, extra={"action": "contact", "host": self._host})
+        self._all_asked = float("-inf")
+        self._kit.records.settle(grant, facts={"reason": str(error)}, contact=False, retry_in=delay)
+
+    def _refused(self, grant: Grant, error: Permanent) -> None:
+        """Note what an operator must change; jobs that can never start there end, unless it is about the host's key."""
+        condition = next((c for kind, c in CONDITIONS.items() if isinstance(error, kind)), Condition.UNFIT)
+        log.warning("%s cannot be used: %s", self._host, error, extra={"action": "refused", "host": self._host})
+        self._contact.drop()
+        facts = {"condition": condition.value, "reason": str(error)}
+        if offered := error.facts.get("fingerprint"):
+            facts["offered_key"] = str(offered)
+        if condition is Condition.HOST_KEY:
+            self._kit.records.settle(grant, facts=facts, unset=("examine",))
+            return
+        plan = self._kit.records.plan(grant, boot_id="", base="", starts=STARTS, look_at=())
+        endings = submit.never_started([(due.id, due.attempt) for due in plan.starts], str(error))
+        self._write(grant, plan, endings, facts=facts, unset=("examine",), retry_in=PATIENCE[-2])
+
+
+def _delay(error: RemoraError) -> float:
+    """Give the seconds until a host may be tried again, where the error says when."""
+    retry_at = error.facts.get("retry_at")
+    return max(0.1, retry_at - time.monotonic()) if isinstance(retry_at, float) else PATIENCE[2]

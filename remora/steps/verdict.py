@@ -1,0 +1,108 @@
+"""What a report from the host means for the record. Pure functions: no Redis, no SSH."""
+
+from remora.cause import Cause, Kind
+from remora.job import Attempt
+from remora.records.mapping import attempts_text, cause_text
+from remora.records.plan import Change, Due
+from remora.remote.operations import Exit, Ground, Phase, Report
+from remora.state import State
+
+RETRY_DELAYS = (3.0, 9.0, 27.0, 81.0, 243.0)
+"""Seconds before the second, third, … attempt; the last one repeats."""
+
+
+def cause_of(due: Due, report: Report, ground: Ground) -> Cause | None:
+    """Tell why the attempt ended, or None while it has not."""
+    match report.phase:
+        case Phase.ENDED if report.exit:
+            return _cause_of_exit(due, report.exit)
+        case Phase.KEPT_FROM_STARTING:
+            return Cause(Kind.CANCELLED, evidence={"by": due.cancel_by or "unknown", "started": "no"})
+        case Phase.REBOOTED:
+            return _rebooted(report.boot_id or due.boot_id, ground)
+        case Phase.DIED:
+            return _rebooted(due.boot_id, ground) if _boot_changed(due, ground) else Cause(Kind.SUPERVISOR_KILLED)
+        case Phase.ABSENT | Phase.PLACED | Phase.FORGOTTEN if _boot_changed(due, ground):
+            return _rebooted(due.boot_id, ground)
+        case Phase.ABSENT | Phase.PLACED if due.state is State.RUNNING:
+            return Cause(Kind.WORKDIR_GONE, evidence={"directory": f"{due.base}/{due.id}.{due.attempt}"})
+        case Phase.FORGOTTEN:
+            return Cause(Kind.WORKDIR_GONE, evidence={"directory": "emptied"})
+    return None
+
+
+def ending(due: Due, cause: Cause, report: Report) -> Change:
+    """Record that an attempt has ended and what is to be fetched; its exit code is shown from now on."""
+    fields = {
+        "cause": cause_text(cause),
+        "out_host": str(max(report.out_size, due.out_size)),
+        "err_host": str(max(report.err_size, due.err_size)),
+        "truncated": str(int(report.truncated)),
+    }
+    if report.exit:
+        fields |= {"exit_code": str(report.exit.code), "left": str(report.exit.left)}
+    if report.progress:
+        fields["progress"] = report.progress
+    return Change(due.id, due.attempt, State.COLLECTING, fields, stamps=("ended",))
+
+
+def conclusion(due: Due, cause: Cause, *, incomplete: bool = False) -> Change:
+    """Give the final state of an ended attempt, or the next attempt where the job's policy asks for one."""
+    state = cause.state(due.success_codes | due.skip_codes)
+    if state is State.FAILED and cause.kind is not Kind.NEVER_STARTED and due.attempt <= due.retries:
+        return _next_attempt(due, cause)
+    fields = {"cause": cause_text(cause), "output_incomplete": str(int(incomplete))}
+    if cause.kind is Kind.EXITED:
+        fields["skip"] = str(int(cause.code in due.skip_codes))
+    return Change(due.id, due.attempt, state, fields, leaves=True)
+
+
+def under_way(due: Due, report: Report) -> Change | None:
+    """Record what is new of an attempt that has not ended, if anything is."""
+    alive = report.phase in (Phase.RUNNING, Phase.ORPHANED)
+    begun = alive and due.state is State.STARTING
+    progress = report.progress if report.progress != due.progress else None
+    if not begun and not progress:
+        return None
+    return Change(
+        due.id,
+        due.attempt,
+        State.RUNNING if begun else None,
+        {"progress": progress} if progress else {},
+        stamps=("started",) if begun else (),
+    )
+
+
+def _cause_of_exit(due: Due, exit: Exit) -> Cause:
+    if exit.timed_out:
+        return Cause(Kind.TIMED_OUT, evidence={"limit": exit.timed_out, "ended_processes": exit.killed})
+    if exit.cancelled:
+        evidence: dict[str, str | int | float] = {"by": due.cancel_by or "unknown", "ended_processes": exit.killed}
+        return Cause(Kind.CANCELLED, evidence=evidence | ({"left": exit.left} if exit.left else {}))
+    if exit.signal:
+        return Cause(Kind.SIGNALLED, exit.signal)
+    return Cause(Kind.EXITED, exit.code, {"note": "or killed by a signal"} if exit.ambiguous else {})
+
+
+def _boot_changed(due: Due, ground: Ground) -> bool:
+    return due.boot_id is not None and due.boot_id != ground.boot_id
+
+
+def _rebooted(before: str | None, ground: Ground) -> Cause:
+    return Cause(Kind.HOST_REBOOTED, evidence={"before": before or "unknown", "after": ground.boot_id})
+
+
+def _next_attempt(due: Due, cause: Cause) -> Change:
+    attempts = (*due.attempts, Attempt(due.attempt, cause, due.started, due.ended))
+    return Change(
+        due.id,
+        due.attempt,
+        State.ACCEPTED,
+        {"attempt": str(due.attempt + 1), "attempts": attempts_text(attempts)},
+        remove=(
+            *("cause", "exit_code", "started", "ended", "progress", "truncated", "left"),
+            *("out_size", "err_size", "out_host", "err_host"),
+        ),
+        leaves=True,
+        delay=RETRY_DELAYS[min(due.attempt, len(RETRY_DELAYS)) - 1],
+    )

@@ -1,0 +1,49 @@
+"""Bells as Celery messages."""
+
+import logging
+from uuid import UUID, uuid5
+
+from celery import Celery, signature
+from kombu.exceptions import OperationalError
+from kombu.utils.json import loads
+
+from remora.errors import RecordsUnavailable
+from remora.records.records import Records
+from tasks.names import RUN_QUEUE, STEP_QUEUE, own_queue, step_task
+
+log = logging.getLogger(__name__)
+
+NAMESPACE = UUID("2b7cf2b0-0c53-5a2f-8d7e-6f6f3b1f0c77")
+
+
+class CeleryBell:
+    """Sends a step's message to the host's speaker, or to whoever comes first if it has none."""
+
+    def __init__(self, app: Celery, records: Records) -> None:
+        self._app = app
+        self._records = records
+
+    def ring(self, step: str, subject: str) -> None:
+        """Send the message unless one is on its way."""
+        try:
+            speaker = self._records.claim_bell(f"{step}:{subject}")
+            if speaker is None:
+                return
+            if step == "run":
+                self._release(UUID(subject))
+            else:
+                self._send(step, subject, own_queue(speaker) if speaker else STEP_QUEUE)
+        except (RecordsUnavailable, OperationalError) as error:
+            log.info("The bell %s:%s was not rung: %s", step, subject, error, extra={"action": "bell"})
+
+    def _send(self, step: str, host: str, queue: str) -> None:
+        # All polls of a host are retries of one task, so it keeps one id.
+        task_id = str(uuid5(NAMESPACE, f"{step}/{host}"))
+        self._app.send_task(step_task(step), args=[host], task_id=task_id, queue=queue, ignore_result=True)
+
+    def _release(self, job: UUID) -> None:
+        """Publish a parked ``remora.run``, and only then drop it: it may come twice, never not at all."""
+        parked = self._records.parked(job)
+        if parked is not None:
+            signature(loads(parked), app=self._app).apply_async(queue=RUN_QUEUE)
+        self._records.unpark(job)
