@@ -1,0 +1,28 @@
+"""``remora beat``: the process that ticks."""
+
+import os
+
+import click
+
+from workers.notify import tell
+from workers.process import settings_with_redis
+
+
+@click.command()
+def beat() -> None:
+    """Run beat: every few seconds it has somebody look for work that nobody does.
+
+    Two may run at once, on two machines, so that one can fail.
+    """
+    settings = settings_with_redis()
+    from celery.signals import beat_init
+
+    from workers.app import app
+
+    beat_init.connect(lambda **_: tell(os.environ), weak=False)
+    app.Beat(
+        loglevel=settings.log_level,
+        scheduler_cls="workers.beat:Metronome",
+        max_interval=settings.tick,
+        redirect_stdouts=False,
+    ).run()

@@ -1,0 +1,38 @@
+"""``remora worker``: a process that speaks with hosts."""
+
+import os
+import sys
+
+import click
+
+from workers.notify import tell
+from workers.process import settings_with_redis
+
+
+@click.command()
+@click.option("--threads", type=click.IntRange(2, 256), help="Steps carried out at once  [default: the setting]")
+def worker(*, threads: int | None) -> None:
+    """Run a worker: it starts jobs on hosts, watches them and fetches their output.
+
+    Run as many as you like; each host is spoken with by one of them. TERM lets the steps at hand finish for a moment
+    and gives the rest back; jobs on hosts go on in any case.
+    """
+    settings = settings_with_redis()
+    # Celery reads this when it is imported: TERM gives messages back as QUIT does, after the soft shutdown's time.
+    os.environ["REMAP_SIGTERM"] = "SIGQUIT"
+    from celery.signals import worker_ready
+
+    from workers.app import app
+
+    worker_ready.connect(lambda **_: tell(os.environ), weak=False)
+    process = app.Worker(
+        hostname=f"remora-{os.getpid()}@%h",
+        pool_cls="threads",
+        concurrency=threads or settings.threads,
+        queues=["remora", "celery"],
+        loglevel=settings.log_level,
+        without_gossip=True,
+        without_mingle=True,
+    )
+    process.start()
+    sys.exit(process.exitcode)
