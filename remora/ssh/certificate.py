@@ -10,7 +10,7 @@ from typing import Self
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
-from remora.ssh.patterns import matches
+from config.patterns import matches
 from remora.ssh.public_key import PublicKey
 from remora.ssh.wire import Malformed, Reader, packed
 

@@ -2,13 +2,21 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
 
 from config.hosts import Host
-from remora.errors import AuthenticationRefused, BadRequest, ChannelRefused, HostKeyRefused, HostUnreachable
+from remora.errors import (
+    AlgorithmsRefused,
+    AuthenticationRefused,
+    BadRequest,
+    ChannelRefused,
+    HostKeyRefused,
+    HostUnreachable,
+)
 from remora.ssh import known_hosts
 from remora.ssh.bastions import Bastions
 from remora.ssh.connection import Connection
@@ -62,18 +70,35 @@ class SshDialer:
         deadline = min(deadline, time.monotonic() + host.connect_timeout)
         keys = list(self._keyring.keys(host))
         known = known_hosts.read(self._files)
-        wire, hang_up = self._reach(host, deadline)
-        transport = self._transport(wire, host, known)
+        offers = known_hosts.algorithms(known, Place(host.address, host.port))
+        return self._dial_until_known(_Call(host, keys, known, deadline), offers)
+
+    def _dial_until_known(self, call: "_Call", offers: Sequence[str]) -> Connection:
+        """Dial; where only fingerprints are pinned, ask for each type of key: a host shows one of its keys at a time."""
         try:
-            _exchange_keys(transport, host, deadline)
-            _authenticate(transport, host, keys, deadline=deadline)
+            return self._dial(call, offers)
+        except HostKeyRefused as refusal:
+            rest = known_hosts.others_than(refusal.facts["key_type"], offers)
+            if not (call.host.host_keys and rest and refusal.facts["judgement"] == Judgement.CHANGED.value):
+                raise
+            try:
+                return self._dial_until_known(call, rest)
+            except (HostKeyRefused, AlgorithmsRefused):
+                raise refusal from None  # the key that it prefers to show says most
+
+    def _dial(self, call: "_Call", offers: Sequence[str]) -> Connection:
+        wire, hang_up = self._reach(call.host, call.deadline)
+        transport = SafeTransport(wire, host_key_algorithms=offers, judge=call.judge)
+        try:
+            _exchange_keys(transport, call)
+            _authenticate(transport, call)
         except BaseException:
             transport.close()
             hang_up()
             raise
         transport.settle(ping=self._ping, silence=self._silence)
         self._heartbeat.watch(transport)
-        return Connection(host, transport, on_close=hang_up)
+        return Connection(call.host, transport, on_close=hang_up)
 
     def _reach(self, host: Host, deadline: float) -> tuple[QuickSocket | paramiko.Channel, Callable[[], None]]:
         """Give a byte stream to the host's port, and what to call when it is no longer needed."""
@@ -104,59 +129,74 @@ class SshDialer:
             step = self._find_host(step.jump)
         return self._find_host(passed[1])
 
-    def _transport(self, wire: QuickSocket | paramiko.Channel, host: Host, known: KnownHosts) -> SafeTransport:
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of ``dial``."""
+
+    host: Host
+    keys: Sequence[paramiko.PKey]
+    """To offer, in order."""
+    known: KnownHosts
+    deadline: float
+    """``time.monotonic()`` in seconds."""
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    def judge(self, blob: bytes) -> None:
+        """Raise unless the key that the host shows may be believed."""
+        host = self.host
         place = Place(host.address, host.port)
-
-        def judge(blob: bytes) -> None:
-            verdict = known_hosts.judge(blob, place, known=known, pins=host.host_keys, now=time.time())
-            if verdict.judgement is not Judgement.ACCEPTED:
-                raise HostKeyRefused(
-                    f"{about(host)}: {verdict.message}",
-                    host=host.name,
-                    judgement=verdict.judgement.value,
-                    fingerprint=verdict.key.fingerprint if verdict.key else None,
-                    key_type=verdict.key.kind if verdict.key else None,
-                )
-
-        return SafeTransport(wire, host_key_algorithms=known_hosts.algorithms(known, place), judge=judge)
+        verdict = known_hosts.judge(blob, place, known=self.known, pins=host.host_keys, now=time.time())
+        if verdict.judgement is Judgement.ACCEPTED:
+            return
+        raise HostKeyRefused(
+            f"{about(host)}: {verdict.message}",
+            host=host.name,
+            judgement=verdict.judgement.value,
+            fingerprint=verdict.key.fingerprint if verdict.key else None,
+            key_type=verdict.key.kind if verdict.key else None,
+        )
 
 
-def _exchange_keys(transport: SafeTransport, host: Host, deadline: float) -> None:
+def _exchange_keys(transport: SafeTransport, call: _Call) -> None:
     """Agree on keys; when it returns the host's key has been believed."""
     done = threading.Event()
     # Our own deadline ends it; paramiko's per-line and per-stage limits must not come before.
-    transport.banner_timeout = transport.handshake_timeout = _left(deadline)
+    transport.banner_timeout = transport.handshake_timeout = call.left
     transport.start_client(event=done)
-    if not done.wait(_left(deadline)):
-        raise HostUnreachable(f"{about(host)}: it did not finish the key exchange in time", host=host.name)
+    if not done.wait(call.left):
+        raise HostUnreachable(f"{about(call.host)}: it did not finish the key exchange in time", host=call.host.name)
     if not transport.is_active():
         error = transport.get_exception()
-        raise explain(error, host, DIALLING) from error
+        raise explain(error, call.host, DIALLING) from error
 
 
-def _authenticate(transport: SafeTransport, host: Host, keys: Iterable[paramiko.PKey], *, deadline: float) -> None:
+def _authenticate(transport: SafeTransport, call: _Call) -> None:
     """Offer the keys one after the other until one is accepted."""
-    offered: list[paramiko.PKey] = []
-    for key in keys:
-        if _offer(transport, host, key, deadline=deadline, refused_before=bool(offered)):
+    host = call.host
+    for tried, key in enumerate(call.keys):
+        if _offer(transport, call, key, refused_before=tried > 0):
             return
-        offered.append(key)
     raise AuthenticationRefused(
-        f"{about(host)} does not accept {fingerprints(offered)} for {host.user}; append the public key to "
+        f"{about(host)} does not accept {fingerprints(call.keys)} for {host.user}; append the public key to "
         "~/.ssh/authorized_keys of that account",
         host=host.name,
     )
 
 
-def _offer(transport: SafeTransport, host: Host, key: paramiko.PKey, *, deadline: float, refused_before: bool) -> bool:
+def _offer(transport: SafeTransport, call: _Call, key: paramiko.PKey, *, refused_before: bool) -> bool:
     """Offer one key; False if the host refuses it and may be offered another."""
     answered = threading.Event()
     try:
-        transport.auth_publickey(host.user, key, event=answered)
+        transport.auth_publickey(call.host.user, key, event=answered)
     except (paramiko.SSHException, EOFError, OSError) as error:
-        raise explain(error, host, DIALLING) from error
-    if not answered.wait(_left(deadline)):
-        raise HostUnreachable(f"{about(host)}: it did not answer our key in time", host=host.name)
+        raise explain(error, call.host, DIALLING) from error
+    if not answered.wait(call.left):
+        raise HostUnreachable(f"{about(call.host)}: it did not answer our key in time", host=call.host.name)
     if transport.is_authenticated():
         return True
     fault = transport.get_exception()
@@ -164,8 +204,4 @@ def _offer(transport: SafeTransport, host: Host, key: paramiko.PKey, *, deadline
     hung_up_after_too_many = refused_before and not transport.is_active()
     if wants_another or hung_up_after_too_many:
         return False
-    raise explain(fault, host, DIALLING) from fault
-
-
-def _left(deadline: float) -> float:
-    return max(0.0, deadline - time.monotonic())
+    raise explain(fault, call.host, DIALLING) from fault

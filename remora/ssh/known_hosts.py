@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from config.patterns import any_matches
 from remora.ssh.certificate import SUFFIX, Certificate, is_certificate
-from remora.ssh.patterns import any_matches
 from remora.ssh.public_key import PublicKey
 from remora.ssh.wire import Malformed
 
@@ -207,6 +207,11 @@ def algorithms(known: KnownHosts, place: Place) -> tuple[str, ...]:
     if not known.about(Mark.AUTHORITY, place):
         return ordered
     return (*(name + SUFFIX for name in ALGORITHMS), *ordered)
+
+
+def others_than(kind: object, offered: Iterable[str]) -> tuple[str, ...]:
+    """Say what is left to ask for after a host has shown a key of this type: it may have the one we know as well."""
+    return tuple(name for name in offered if _kind_of(name.removesuffix(SUFFIX)) != kind)
 
 
 def _kind_of(algorithm: str) -> str:
