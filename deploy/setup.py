@@ -89,6 +89,7 @@ def _alone() -> Iterator[None]:
 
 def _install_system(missing: Sequence[str]) -> None:
     if missing:
+        system_packages.refuse_unless_able(missing)
         _say(f"installing system packages: {' '.join(missing)}")
         system_packages.install(missing)
 

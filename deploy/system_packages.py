@@ -55,14 +55,18 @@ def missing(packages: Iterable[Package], *, root: bool) -> list[str]:
     return [package.name for package in wanted if shutil.which(package.program, path=PLACES) is None]
 
 
+def refuse_unless_able(names: Sequence[str]) -> None:
+    """Tell who is not root, or has no apt-get, what to install."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise CannotInstall(_advice(names))
+
+
 def install(names: Sequence[str]) -> None:
-    """Install packages with apt-get as root; anybody else is told what to do."""
+    """Install packages with apt-get, as root."""
     commands = [
         ["apt-get", "update", "--quiet=2"],
         ["apt-get", "install", "--quiet=2", "--yes", "--no-install-recommends", *names],
     ]
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise CannotInstall(_advice(names))
     with _no_services_started():
         for command in commands:
             _apt(command)

@@ -77,13 +77,13 @@ def test_who_is_not_root_is_told_the_exact_command(monkeypatch: pytest.MonkeyPat
     with pytest.raises(
         CannotInstall, match=r"sudo apt-get update && sudo apt-get install -y .* openssh-server busybox"
     ):
-        system_packages.install(["openssh-server", "busybox"])
+        system_packages.refuse_unless_able(["openssh-server", "busybox"])
 
 
 def test_without_apt_the_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(CannotInstall, match=r"by their Debian names.*: busybox"):
-        system_packages.install(["busybox"])
+        system_packages.refuse_unless_able(["busybox"])
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
