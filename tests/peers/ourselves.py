@@ -1,4 +1,4 @@
-"""Remora as a contender, through its command line alone."""
+"""Remora as a contender, through the doors that its users have."""
 
 import itertools
 import json
@@ -35,14 +35,20 @@ class Remora:
         self._met.add(account.name)
 
     def order(self, order: Order) -> str:
-        """Submit; the job's id is the last line."""
-        options = [f"--env={name}={value}" for name, value in order.environment.items()]
-        if order.key:
-            options.append(f"--idempotency-key={order.key}")
-        printed = self._system.succeed(["submit", order.account.name, *options, *self._command(order.command)])
-        job = printed.splitlines()[-1]
+        """Submit by the command; an order with a key goes through the HTTP client, which takes one."""
+        job = self._submit_with_key(order) if order.key else self._submit(order)
         self._ordered.setdefault(job, time.monotonic())
         return job
+
+    def _submit(self, order: Order) -> str:
+        options = [f"--env={name}={value}" for name, value in order.environment.items()]
+        printed = self._system.succeed(["submit", order.account.name, *options, *self._command(order.command)])
+        return printed.splitlines()[-1]
+
+    def _submit_with_key(self, order: Order) -> str:
+        request = {"host": order.account.name, "command": order.command, "env": dict(order.environment)}
+        with self._system.client() as client:
+            return client.submit(request, key=order.key)["id"]
 
     def _command(self, command: str) -> list[str | Path]:
         if len(command) < LONGEST_WORD:
@@ -59,7 +65,7 @@ class Remora:
             return Ending("waiting", seconds=self._since(job))
         record = self._record(job)
         output = self._system.run(["logs", job]).stdout
-        return Ending(record["state"], record["exit_code"], output, json.dumps(record["cause"]), self._since(job))
+        return Ending(record["state"], record["exit_code"], output, record["message"], self._since(job))
 
     def _since(self, job: str) -> float:
         return time.monotonic() - self._ordered[job]

@@ -11,8 +11,11 @@ from typing import Self
 
 import psutil
 
+from airflow_bridge.client import RemoraClient
+from config.home import Home
 from config.hosts import Host
 from tests.support import processes
+from workers.run_file import read_running
 
 PROGRAM = Path(sys.executable).with_name("remora")
 """The command of the environment that runs the tests."""
@@ -80,6 +83,12 @@ class System:
         return subprocess.Popen(
             [PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=self.environment
         )
+
+    def client(self) -> RemoraClient:
+        """Give a client of its HTTP door, with the operator's token."""
+        running = read_running(Home(self.home))
+        assert running is not None, "the system is not up"
+        return RemoraClient(running.url, Home(self.home).operator_token())
 
     def add_host(self, host: Host) -> None:
         """Register a host as an operator does, by its key file and its fingerprint."""
