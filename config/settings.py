@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         return self.installation or self.state.installation()
 
     @classmethod
-    def settings_customise_sources(cls, *_: Any, init_settings: Any, **others: Any) -> tuple[Any, ...]:  # type: ignore[override] # the others are not used
+    def settings_customise_sources(cls, *_: Any, init_settings: Any, **_others: Any) -> tuple[Any, ...]:  # type: ignore[override] # it takes just one
         """Take only what ``load`` hands in, so that nothing else reads the environment."""
         return (init_settings,)
 

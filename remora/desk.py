@@ -119,11 +119,12 @@ class Desk:
         before = _cursor(after)
         found: list[Job] = []
         while rows := self._records.ids(before=before, limit=PAGE):
-            for job in self._records.read(id for id, _ in rows):
+            places = dict(rows)
+            for job in self._records.read(places):
                 if wanted.admits(job):
                     found.append(job)
                 if len(found) == min(limit, PAGE):
-                    return Page(tuple(found), f"{found[-1].created * 1000:.0f}")
+                    return Page(tuple(found), f"{places[job.id]:.0f}")
             before = rows[-1][1]
         return Page(tuple(found), None)
 

@@ -1,7 +1,8 @@
 -- Shared by all scripts; put in front of each. The catalogue of every key (all begin with "remora:"):
 --
 -- job:<id>              hash    the record of a job (fields: remora/records/mapping.py)
--- jobs                  zset    job id -> created, ms                       every job, for listing
+-- jobs                  zset    job id -> sequence                          every job, for listing
+-- sequence              string                                              jobs accepted so far
 -- host:<name>           hash    spec, condition, reason, offered_key, drained, max_jobs, speaker, epoch, boot_id, base,
 --                               examined, out_of_contact_since, retry_at (ms), examine (1 = wanted)
 -- hosts                 set     names

@@ -20,12 +20,14 @@ for _, job in ipairs(request.jobs) do
 end
 
 local hosts = {}
-for _, job in ipairs(request.jobs) do
+local sequence = redis.call('INCRBY', P .. 'sequence', #ids) - #ids
+for index, job in ipairs(request.jobs) do
   local record = P .. 'job:' .. job.id
   for name, value in pairs(job.fields) do redis.call('HSET', record, name, value) end
   redis.call('HSET', record, 'host', job.host, 'state', 'accepted', 'attempt', '1', 'created', text(now))
-  redis.call('ZADD', P .. 'jobs', text(now), job.id)
-  redis.call('ZADD', P .. 'accepted:' .. job.host, text(now), job.id)
+  redis.call('ZADD', P .. 'jobs', sequence + index, job.id)
+  -- the fraction keeps the order of jobs accepted at once; a double has 12 bits for it
+  redis.call('ZADD', P .. 'accepted:' .. job.host, string.format('%.4f', now - 1 + index / (#ids + 1)), job.id)
   record_event(job.id, job.host, 'accepted', '1')
   hosts[job.host] = true
 end

@@ -107,7 +107,7 @@ class Records:
         return [job_from(id, fields, hosts[fields["host"]]) for id, fields in hashes]
 
     def ids(self, *, before: float | None, limit: int) -> list[tuple[UUID, float]]:
-        """Give job ids with their creation times (ms), newest first, older than ``before`` (ms)."""
+        """Give job ids with their place in the order of acceptance, newest first, from before a place."""
         top = "+inf" if before is None else f"({before:.0f}"
         found = self._guard(
             lambda: self._redis.zrange(
