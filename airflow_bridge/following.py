@@ -26,7 +26,8 @@ def follow(connection: Connection, job_id: str, *, after: str = "") -> Iterator[
     patience = connection.patience()
     while True:
         with connection.again(patience):
-            for after, event in _once(connection, job_id, after):  # noqa: B007  # where the next round goes on
+            for place, event in _once(connection, job_id, after):
+                after = place
                 patience.renew()
                 if event is None:
                     continue

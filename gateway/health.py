@@ -5,6 +5,7 @@ from fastapi.responses import JSONResponse
 
 from gateway.answers import Answer
 from remora.desk import Desk
+from remora.errors import RecordsUnavailable
 
 
 def health_routes(desk: Desk) -> APIRouter:
@@ -19,8 +20,10 @@ def health_routes(desk: Desk) -> APIRouter:
     @routes.get("/readyz")
     def ready() -> JSONResponse:
         """Tell whether jobs are accepted and somebody is there to run them: 200, else 503."""
-        seen = desk.alive()
-        able = bool(seen.get("redis")) and bool(seen.get("workers"))
-        return JSONResponse({"ready": able, **seen}, 200 if able else 503)
+        try:
+            workers = len(desk.workers())
+        except RecordsUnavailable:
+            return JSONResponse({"ready": False, "redis": False}, 503)
+        return JSONResponse({"ready": workers > 0, "redis": True, "workers": workers}, 200 if workers else 503)
 
     return routes

@@ -58,12 +58,12 @@ def _add_acts(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/{name}/drain")
     def drain(name: str) -> Answer:
         """Start nothing further there; what runs goes on."""
-        return host_answer(desk.drain(name, True))
+        return host_answer(desk.drain(name, drained=True))
 
     @routes.post("/{name}/resume")
     def resume(name: str) -> Answer:
         """Start jobs there again."""
-        return host_answer(desk.drain(name, False))
+        return host_answer(desk.drain(name, drained=False))
 
 
 def _add_waiting_route(routes: APIRouter, desk: Desk, changes: Changes) -> None:

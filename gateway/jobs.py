@@ -13,7 +13,7 @@ from gateway.bodies import NewJobs
 from gateway.events import Position, Telling, tell
 from gateway.identities import identity_of
 from gateway.waiting import Changes
-from remora.desk import Desk
+from remora.desk import Desk, Filter
 from remora.errors import BadRequest
 from remora.job import Job
 from remora.state import State
@@ -62,8 +62,8 @@ def _add_plain_routes(routes: APIRouter, desk: Desk) -> None:
         after: str | None = None,
     ) -> Answer:
         """List jobs, newest first; ``next`` is what to give as ``after`` for the next page."""
-        labels = _labels(label or [])
-        page = desk.jobs(state=state, host=host, name=name, run_id=run_id, labels=labels, limit=limit, after=after)
+        wanted = Filter(state, host, name, run_id, _labels(label or []))
+        page = desk.jobs(wanted, limit=limit, after=after)
         return {"jobs": [job_answer(job) for job in page.jobs], "next": page.next}
 
     @routes.get("/{job_id}")

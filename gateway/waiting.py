@@ -17,8 +17,8 @@ import redis
 import redis.asyncio
 from redis.asyncio.client import PubSub
 
-from remora.desk import CHANGES
 from remora.errors import RecordsUnavailable
+from remora.records.records import CHANGES
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,113 @@
+"""The command ``remora``: one module a verb, imported only when that verb is used."""
+
+import importlib
+import os
+import sys
+from importlib.metadata import version
+from typing import Any, cast
+
+import click
+
+from airflow_bridge.errors import RemoraError
+from workers.console import exits
+from workers.console.failures import failure_of
+
+VERBS = {
+    "Jobs": {
+        "run": "Run a command on hosts and exit as it does.",
+        "submit": "Hand in a command and return its job id.",
+        "wait": "Wait for jobs and exit as they do.",
+        "logs": "Show what a job has written.",
+        "status": "Show what is known of a job.",
+        "ls": "List jobs.",
+        "cancel": "End jobs with all their processes.",
+    },
+    "Hosts": {
+        "hosts": "Add, list, check and remove hosts.",
+    },
+    "The system": {
+        "up": "Start everything on this machine.",
+        "down": "End what `up` started.",
+        "doctor": "Look whether everything is as it should be.",
+        "config": "Check and show the settings.",
+        "login": "Use a server elsewhere.",
+        "completion": "Print completion for your shell.",
+    },
+    "Processes": {
+        "worker": "Speak with hosts.",
+        "beat": "Tick, so that nothing is forgotten.",
+        "gateway": "Be the HTTP door.",
+        "flower": "Show jobs and workers in the browser.",
+    },
+}
+"""What each verb does, so that ``--help`` imports none of them."""
+
+
+class Verbs(click.Group):
+    """A group whose commands lie in ``workers/commands/``, in modules of their names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [verb for verbs in VERBS.values() for verb in verbs]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = getattr(importlib.import_module(f"workers.commands.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        for title, verbs in VERBS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(verbs.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; every way in which it can fail becomes words and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except RemoraError as error:
+            raise failure_of(error) from error
+        except KeyboardInterrupt:
+            sys.exit(exits.INTERRUPTED)
+        except BrokenPipeError:
+            # Whoever read our output has gone; not even the interpreter's own flush may write there.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(exits.BROKEN_PIPE)
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        click.echo(f"remora {version('remora')}")
+        ctx.exit()
+
+
+EPILOG = """\b
+Begin with:
+  remora up --detach
+  remora hosts add web deploy@web.example.org
+  remora run web -- uptime
+"""
+
+
+@click.group(
+    cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Run commands on remote machines over plain SSH.
+
+    Each job is started once, survives everything between you and the machine, and ends with its true exit code.
+    """
+
+
+def main() -> None:
+    """Be the command."""
+    # httpx imports a command line of its own, with all its colours, unless that is missing; ours starts twice as fast.
+    sys.modules.setdefault("httpx._main", cast(Any, None))
+    cli()
