@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from remora.turns import Turns
 
 
@@ -58,9 +60,7 @@ def test_work_that_fails_can_be_called_again() -> None:
             raise ValueError("once")
 
     turns = Turns(work)
-    try:
+    with pytest.raises(ValueError, match="once"):
         turns()
-    except ValueError:
-        pass
     turns()
     assert len(runs) == 2
