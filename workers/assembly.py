@@ -76,6 +76,14 @@ def desk(settings: Settings) -> Desk:
     return build_desk(settings, build_app(settings), open_records(settings), place="gateway")
 
 
+def build_worker(settings: Settings) -> tuple[Application, str]:
+    """Build the app of a worker process with its parts, and give the process's name; its speaker is not started yet."""
+    app, records, process = build_app(settings), open_records(settings), process_name()
+    app.desk = build_desk(settings, app, records, place="worker")
+    app.speaker = build_speaker(settings, app, records, process)
+    return app, process
+
+
 def process_name() -> str:
     """Make a name for this worker process that no other ever had."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"

@@ -17,10 +17,10 @@ def beat() -> None:
     settings = settings_with_redis()
     from celery.signals import beat_init
 
-    from workers.app import app
+    from workers.assembly import build_app
 
     beat_init.connect(lambda **_: tell(os.environ), weak=False)
-    app.Beat(
+    build_app(settings).Beat(
         loglevel=settings.log_level,
         scheduler_cls="workers.beat:Metronome",
         max_interval=settings.tick,

@@ -22,17 +22,23 @@ def worker(*, threads: int | None) -> None:
     os.environ["REMAP_SIGTERM"] = "SIGQUIT"
     from celery.signals import worker_ready
 
-    from workers.app import app
+    from tasks.names import RUN_QUEUE, STEP_QUEUE, own_queue
+    from workers.assembly import build_worker
 
+    app, process = build_worker(settings)
     worker_ready.connect(lambda **_: tell(os.environ), weak=False)
-    process = app.Worker(
+    node = app.Worker(
         hostname=f"remora-{os.getpid()}@%h",
         pool_cls="threads",
         concurrency=threads or settings.threads,
-        queues=["remora", "celery"],
+        queues=[STEP_QUEUE, RUN_QUEUE, own_queue(process)],
         loglevel=settings.log_level,
         without_gossip=True,
         without_mingle=True,
     )
-    process.start()
-    sys.exit(process.exitcode)
+    app.speaker.start()
+    try:
+        node.start()
+    finally:
+        app.speaker.end()
+    sys.exit(node.exitcode)
