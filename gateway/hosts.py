@@ -88,4 +88,4 @@ async def _examined_or_late(desk: Desk, changes: Changes, name: str, wait: float
 
 def _settled(record: HostRecord) -> bool:
     """Tell whether the examination gave a result, be it that nobody answers there."""
-    return record.condition is not Condition.NEW or record.out_of_contact_since is not None
+    return record.condition is not Condition.NEW or record.reason is not None

@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-from importlib.metadata import version
 from typing import Any, cast
 
 import click
@@ -76,6 +75,8 @@ class Verbs(click.Group):
 
 def _show_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
+        from importlib.metadata import version  # noqa: PLC0415  # only who asks for it pays for it
+
         click.echo(f"remora {version('remora')}")
         ctx.exit()
 

@@ -54,6 +54,11 @@ def client() -> RemoraClient:
     return RemoraClient(server.url, server.token, patience=PATIENCE, first_patience=FIRST_PATIENCE)
 
 
+def server_is_here() -> bool:
+    """Tell whether that server runs on this machine."""
+    return find_server(os.environ).here
+
+
 def login_file(home: Home) -> Any:
     """Tell where ``remora login`` keeps what it was told."""
     return home.path / "login.json"
