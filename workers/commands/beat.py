@@ -23,6 +23,5 @@ def beat() -> None:
     build_app(settings).Beat(
         loglevel=settings.log_level,
         scheduler_cls="workers.beat:Metronome",
-        max_interval=settings.tick,
         redirect_stdouts=False,
     ).run()

@@ -1,0 +1,1 @@
+"""What our Flower shows and lets pass, on top of the unchanged package."""
