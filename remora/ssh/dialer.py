@@ -33,6 +33,38 @@ SILENCE = 15.0
 """Seconds of silence after which a connection counts as dead."""
 
 
+@dataclass(frozen=True)
+class _Call:
+    """One call of ``dial``."""
+
+    host: Host
+    keys: Sequence[paramiko.PKey]
+    """To offer, in order."""
+    known: KnownHosts
+    deadline: float
+    """``time.monotonic()`` in seconds."""
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    def judge(self, blob: bytes) -> None:
+        """Raise unless the key that the host shows may be believed."""
+        host = self.host
+        place = Place(host.address, host.port)
+        verdict = known_hosts.judge(blob, place, known=self.known, pins=host.host_keys, now=time.time())
+        if verdict.judgement is Judgement.ACCEPTED:
+            return
+        raise HostKeyRefused(
+            f"{about(host)}: {verdict.message}",
+            host=host.name,
+            judgement=verdict.judgement.value,
+            fingerprint=verdict.key.fingerprint if verdict.key else None,
+            key_type=verdict.key.kind if verdict.key else None,
+        )
+
+
 def _no_jumps(name: str) -> Host:
     raise BadRequest(f"there is no host {name} to go through", field="jump")
 
@@ -73,8 +105,8 @@ class SshDialer:
         offers = known_hosts.algorithms(known, Place(host.address, host.port))
         return self._dial_until_known(_Call(host, keys, known, deadline), offers)
 
-    def _dial_until_known(self, call: "_Call", offers: Sequence[str]) -> Connection:
-        """Dial; where only fingerprints are pinned, ask for each type of key: a host shows one of its keys at a time."""
+    def _dial_until_known(self, call: _Call, offers: Sequence[str]) -> Connection:
+        """Dial; where fingerprints are pinned, ask for each type of key, as a host shows one of its keys at a time."""
         try:
             return self._dial(call, offers)
         except HostKeyRefused as refusal:
@@ -86,7 +118,7 @@ class SshDialer:
             except (HostKeyRefused, AlgorithmsRefused):
                 raise refusal from None  # the key that it prefers to show says most
 
-    def _dial(self, call: "_Call", offers: Sequence[str]) -> Connection:
+    def _dial(self, call: _Call, offers: Sequence[str]) -> Connection:
         wire, hang_up = self._reach(call.host, call.deadline)
         transport = SafeTransport(wire, host_key_algorithms=offers, judge=call.judge)
         try:
@@ -128,38 +160,6 @@ class SshDialer:
             passed.append(step.jump)
             step = self._find_host(step.jump)
         return self._find_host(passed[1])
-
-
-@dataclass(frozen=True)
-class _Call:
-    """One call of ``dial``."""
-
-    host: Host
-    keys: Sequence[paramiko.PKey]
-    """To offer, in order."""
-    known: KnownHosts
-    deadline: float
-    """``time.monotonic()`` in seconds."""
-
-    @property
-    def left(self) -> float:
-        """Seconds until the deadline."""
-        return max(0.0, self.deadline - time.monotonic())
-
-    def judge(self, blob: bytes) -> None:
-        """Raise unless the key that the host shows may be believed."""
-        host = self.host
-        place = Place(host.address, host.port)
-        verdict = known_hosts.judge(blob, place, known=self.known, pins=host.host_keys, now=time.time())
-        if verdict.judgement is Judgement.ACCEPTED:
-            return
-        raise HostKeyRefused(
-            f"{about(host)}: {verdict.message}",
-            host=host.name,
-            judgement=verdict.judgement.value,
-            fingerprint=verdict.key.fingerprint if verdict.key else None,
-            key_type=verdict.key.kind if verdict.key else None,
-        )
 
 
 def _exchange_keys(transport: SafeTransport, call: _Call) -> None:

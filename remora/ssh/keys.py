@@ -161,16 +161,14 @@ def _locked(file: Path, passphrase: bytes | None) -> str:
 
 
 def _as_paramiko(key: PrivateKey) -> paramiko.PKey:
-    """Hand a decoded key to paramiko, which reads fewer file formats."""
-    text = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-    ).decode("ascii")
-    kind: type[paramiko.PKey] = paramiko.Ed25519Key
+    """Hand a decoded key to paramiko, whose own reader knows fewer formats and fails on some files of ssh-keygen."""
     if isinstance(key, RSAPrivateKey):
-        kind = paramiko.RSAKey
-    elif isinstance(key, EllipticCurvePrivateKey):
-        kind = paramiko.ECDSAKey
-    return kind.from_private_key(io.StringIO(text))
+        return paramiko.RSAKey(key=key)
+    if isinstance(key, EllipticCurvePrivateKey):
+        return paramiko.ECDSAKey(vals=(key, key.public_key()))
+    openssh = serialization.PrivateFormat.OpenSSH
+    text = key.private_bytes(serialization.Encoding.PEM, openssh, serialization.NoEncryption())
+    return paramiko.Ed25519Key.from_private_key(io.StringIO(text.decode("ascii")))
 
 
 def _unusable(host: str, words: str) -> AuthenticationRefused:
