@@ -38,7 +38,7 @@ def make_app(settings: Settings, redis_url: str) -> Application:
         worker_prefetch_multiplier=1,
         worker_send_task_events=True,
         worker_hijack_root_logger=False,
-        # Slept in full when a step is at hand, so that `remora down` stays under 10 seconds; an idle worker ends at once.
+        # Slept in full when a step is at hand, as `remora down` has 10 seconds; an idle worker ends at once.
         worker_soft_shutdown_timeout=4,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_transport_options=transport,

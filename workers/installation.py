@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psutil
@@ -33,15 +34,19 @@ class CannotStart(Exception):
 class Installation:
     """What ``remora up`` runs, in the process that calls ``run``."""
 
-    def __init__(self, settings: Settings, *, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, *, program: Path, environ: Mapping[str, str], tell: Callable[[str], None]
+    ) -> None:
         """Describe it; ``run`` does everything.
 
         Args:
             settings: Of this installation.
+            program: Our console script, absolute.
             environ: Our environment, for the parts.
             tell: Takes a sentence for whoever watches.
         """
         self._settings = settings
+        self._program = program
         self._environ = environ
         self._tell = tell
         self._home = Home(settings.home)
@@ -75,7 +80,14 @@ class Installation:
         embedded = None if self._settings.redis_url else self._embedded(ports["redis"])
         url = embedded.url if embedded else self._settings.redis_url
         assert url is not None
-        parts = Parts(self._settings, environ=self._environ, ports=ports, redis_url=url, notify=self._ear.address)
+        parts = Parts(
+            self._settings,
+            program=self._program,
+            environ=self._environ,
+            ports=ports,
+            redis_url=url,
+            notify=self._ear.address,
+        )
         if embedded:
             self._supervisor.bring_up([parts.redis(embedded, embedded.prepare(self._environ))])
         self._insist(url)

@@ -24,18 +24,27 @@ class Parts:
     """Makes the parts of one installation."""
 
     def __init__(
-        self, settings: Settings, *, environ: Mapping[str, str], ports: Mapping[str, int], redis_url: str, notify: str
+        self,
+        settings: Settings,
+        *,
+        program: Path,
+        environ: Mapping[str, str],
+        ports: Mapping[str, int],
+        redis_url: str,
+        notify: str,
     ) -> None:
         """Prepare what they have in common.
 
         Args:
             settings: Of this installation.
+            program: Our console script, absolute. Not ``python -m``: a user's config.py could shadow ours.
             environ: Our environment, which they inherit but for what names another server.
             ports: Of gateway and flower.
             redis_url: With its password; handed over in the environment, which only our own user may read.
             notify: Address where they tell that they are ready.
         """
         self._settings = settings
+        self._program = program
         self._home = Home(settings.home)
         self._ports = ports
         self.redis_url = redis_url
@@ -74,20 +83,24 @@ class Parts:
 
     def worker(self) -> Part:
         """A worker; it is ready when it has its lease and takes messages."""
-        return Part("worker", _words("worker"), self._environment, self._log("worker"), grace=6.0)
+        return Part("worker", self._words("worker"), self._environment, self._log("worker"), grace=6.0)
 
     def beat(self) -> Part:
         """Beat; it works when a worker has carried out a tick since now."""
         before = self._last_tick()
         return Part(
-            "beat", _words("beat"), self._environment, self._log("beat"), answers=lambda: self._last_tick() > before
+            "beat",
+            self._words("beat"),
+            self._environment,
+            self._log("beat"),
+            answers=lambda: self._last_tick() > before,
         )
 
     def gateway(self) -> Part:
         """The HTTP door."""
         return Part(
             "gateway",
-            _words("gateway"),
+            self._words("gateway"),
             self._environment,
             self._log("gateway"),
             answers=lambda: _status(f"{self.url}/readyz") == 200,
@@ -97,11 +110,14 @@ class Parts:
         """Flower; it works when it asks who we are."""
         return Part(
             "flower",
-            _words("flower"),
+            self._words("flower"),
             self._environment,
             self._log("flower"),
             answers=lambda: _status(f"{self.flower_url}/tasks") == 401,
         )
+
+    def _words(self, verb: str) -> tuple[str, ...]:
+        return sys.executable, str(self._program), verb
 
     def _log(self, name: str) -> Path:
         return self._home.logs / f"{name}.log"
@@ -114,11 +130,6 @@ class Parts:
             return 0
         finally:
             client.close()
-
-
-def _words(verb: str) -> tuple[str, ...]:
-    """Give the words of one of our own commands: by the console script, as a user's config.py must not shadow ours."""
-    return sys.executable, str(Path(sys.argv[0]).absolute()), verb
 
 
 def _reachable(address: str) -> str:

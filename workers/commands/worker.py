@@ -1,6 +1,7 @@
 """``remora worker``: a process that speaks with hosts."""
 
 import os
+import socket
 import sys
 
 import click
@@ -28,7 +29,7 @@ def worker(*, threads: int | None) -> None:
     app, process = build_worker(settings)
     worker_ready.connect(lambda **_: tell(os.environ), weak=False)
     node = app.Worker(
-        hostname=f"remora-{os.getpid()}@%h",
+        hostname=f"remora-{os.getpid()}@{socket.gethostname()}",
         pool_cls="threads",
         concurrency=threads or settings.threads,
         queues=[STEP_QUEUE, RUN_QUEUE, own_queue(process)],

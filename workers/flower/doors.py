@@ -33,7 +33,7 @@ def install(*, gateway: str, token: str) -> None:
         (r"/api/task/revoke/(.+)", Cancel, {"gateway": gateway, "token": token}),
         (closed, Closed),
         (r"/metrics", Metrics),
-        web.url(r"/task/(.+)", JobPage, name="task"),
+        (r"/task/(.+)", JobPage),
     ]
     plain = BaseHandler.set_default_headers
 

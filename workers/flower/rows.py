@@ -86,8 +86,8 @@ class Jobs(events.EventsState):  # type: ignore[misc] # Flower brings no types
             row.started = began  # each progress is another task-started, and would be the start
         if row.started and event.get("job_state") and event["type"] in {"task-succeeded", "task-failed"}:
             row.runtime = event["timestamp"] - row.started
-        if not self.workers[event["hostname"]].heartbeats:
-            # Who tells of jobs is a process, not a Celery node; the page of workers would call it offline.
+        if "title" in event:
+            # Who tells of jobs is no Celery node; the page of workers would call it offline after a while.
             self.counter.pop(event["hostname"], None)
 
 
