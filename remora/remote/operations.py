@@ -130,6 +130,8 @@ class Exit:
     """Processes ended by a cancel, a time limit or the sweep."""
     left: int = 0
     """Processes of the job still alive after it ended."""
+    never_started: str | None = None
+    """Why its program was never run: ``cwd`` (no such directory), ``user`` (not allowed) or ``space`` (disk full)."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,8 @@ class Report:
     err: bytes | None = field(default=None, repr=False)
     cancel: str | None = None
     """Where its cancel stands: None, ``requested``, ``done``, or ``left N`` processes that could not be ended."""
+    stale: bool = False
+    """Its claim has been empty for over a minute. Cancel it: then it is certain that it never starts."""
 
 
 class StartOutcome(Enum):
@@ -176,6 +180,8 @@ class Started:
     place: Place
     outcome: StartOutcome
     reason: str | None = None
+    permanent: bool = False
+    """It was refused for a fault of the order: no host could start it."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +194,8 @@ class Ground:
     uptime: float
     """Seconds, monotonic."""
     clock: float
-    """The host's wall clock, seconds since the epoch; may be wrong by days."""
+    """The host's wall clock, seconds since the epoch; may be wrong by days. Read when the session was opened, and
+    carried on from there by ``uptime``."""
 
 
 @dataclass(frozen=True)
