@@ -4,10 +4,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from remora.errors import ChannelRefused, RemoraError
+from remora.errors import ChannelRefused, HostUnfit, RemoraError
 from remora.kit import Kit
 from remora.remote.operations import Ground
-from remora.remote.session import Session, Watch
+from remora.remote.session import Session
+from remora.remote.watch import Watch
 
 
 class Contact:
@@ -48,12 +49,14 @@ class Contact:
             self._watch = self._session = self.ground = None
         if watch is not None:
             self._kit.watcher.remove(watch)
+            watch.close()
         if session is not None:
             session.close()
 
     def _open(self, deadline: float) -> tuple[Session, Ground]:
-        host = self._kit.records.host(self._host).host
-        session = Session(self._kit.pool.link(host, deadline), host, self._kit.installation)
+        record = self._kit.records.host(self._host)
+        link = self._kit.pool.link(record.host, deadline)
+        session = Session(link, record.host, self._kit.installation, base=record.base)
         try:
             ground = session.open(deadline)
             self._listen(session, deadline)
@@ -66,6 +69,6 @@ class Contact:
         """Open the watch; without one the host is asked every now and then."""
         try:
             self._watch = session.watch(deadline)
-        except ChannelRefused:
+        except (ChannelRefused, HostUnfit):
             return
         self._kit.watcher.add(self._watch, self._told)

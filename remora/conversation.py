@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
+from remora.cause import Cause, Kind
 from remora.contact import Contact
 from remora.errors import (
     AuthenticationRefused,
@@ -24,7 +25,7 @@ from remora.job import JobRequest
 from remora.kit import Kit
 from remora.logs.segments import Stream
 from remora.records.plan import Change, Due, Grant, Plan
-from remora.remote.operations import Answer, Forget, Ground, Operation, Order
+from remora.remote.operations import Answer, Forget, Ground, Operation, Order, StartOutcome
 from remora.remote.session import Session
 from remora.steps import cancel, collect, poll, submit
 from remora.steps.examine import facts_of
@@ -140,8 +141,15 @@ class Conversation:
 
     def _settle(self, grant: Grant, plan: Plan, answer: Answer | None, unstartable: Sequence[Change]) -> None:
         outcome = poll.outcome(plan, answer, self._kit.segments) if answer else poll.Outcome((), uncollected=False)
-        refused = [started.reason for started in answer.started if started.reason] if answer else []
-        changes = [*unstartable, *outcome.changes]
+        refused = [started for started in answer.started if started.outcome is StartOutcome.REFUSED] if answer else []
+        impossible = [
+            change
+            for started in refused
+            if started.permanent
+            for change in submit.never_started([(UUID(started.place.job), started.place.attempt)], started.reason or "")
+        ]
+        changes = [*unstartable, *impossible, *outcome.changes]
+        full = next((started.reason for started in refused if not started.permanent), None)
         self._write(
             grant,
             plan,
@@ -149,8 +157,10 @@ class Conversation:
             forgotten=plan.forgets,
             cancelled=cancel.moot(plan),
             contact=True,
-            **({"facts": {"reason": refused[0]}, "retry_in": 5.0} if refused else {}),
+            **({"facts": {"reason": full}, "retry_in": PATIENCE[3]} if full else {}),
         )
+        for due in outcome.stale:
+            self._kit.records.cancel(due.id, by="remora", cause=Cause(Kind.SUPERVISOR_KILLED))
         if outcome.uncollected:
             self._kit.bell.ring("collect", self._host)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from remora.errors import RemoraError
-from remora.remote.session import Watch
+from remora.remote.watch import Watch
 
 log = logging.getLogger(__name__)
 

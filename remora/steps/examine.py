@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 
 from remora.hosts import Condition
+from remora.remote.examination import Examination
 from remora.remote.operations import Ground
-from remora.remote.session import Examination
 
 
 def facts_of(ground: Ground, examination: Examination) -> dict[str, str]:

@@ -17,6 +17,8 @@ class Outcome:
     changes: tuple[Change, ...]
     uncollected: bool
     """Some ended job has output that is still to be fetched."""
+    stale: tuple[Due, ...] = ()
+    """Jobs whose claim was never signed: they are to be kept from ever starting."""
 
 
 def operations(plan: Plan) -> list[Operation]:
@@ -28,9 +30,12 @@ def outcome(plan: Plan, answer: Answer, segments: Segments) -> Outcome:
     """Judge every report; store the output that came along first."""
     dues = {due.place: due for due in (*plan.starts, *plan.live)}
     changes: list[Change] = []
+    stale: list[Due] = []
     uncollected = False
     for due, report in _matched(dues, answer.reports):
         cause = cause_of(due, report, answer.ground)
+        if report.stale and report.cancel is None:
+            stale.append(due)
         if cause is None:
             changes += filter(None, [under_way(due, report)])
             continue
@@ -41,7 +46,7 @@ def outcome(plan: Plan, answer: Answer, segments: Segments) -> Outcome:
             changes.append(conclusion(due, cause))
         else:
             uncollected = True
-    return Outcome(tuple(changes), uncollected)
+    return Outcome(tuple(changes), uncollected, tuple(stale))
 
 
 def store_inline(due: Due, report: Report, segments: Segments) -> dict[str, str]:

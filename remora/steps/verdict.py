@@ -9,25 +9,36 @@ from remora.state import State
 
 RETRY_DELAYS = (3.0, 9.0, 27.0, 81.0, 243.0)
 """Seconds before the second, third, … attempt; the last one repeats."""
+UNSTARTED = {
+    "cwd": "there is no such working directory on the host, or it may not be entered",
+    "user": "sudo on the host does not let the account run commands as that user without a password",
+    "space": "the host's disk is full",
+}
+"""Why a host never ran a program, in words."""
 
 
 def cause_of(due: Due, report: Report, ground: Ground) -> Cause | None:
     """Tell why the attempt ended, or None while it has not."""
-    match report.phase:
-        case Phase.ENDED if report.exit:
-            return _cause_of_exit(due, report.exit)
-        case Phase.KEPT_FROM_STARTING:
-            return Cause(Kind.CANCELLED, evidence={"by": due.cancel_by or "unknown", "started": "no"})
-        case Phase.REBOOTED:
-            return _rebooted(report.boot_id or due.boot_id, ground)
-        case Phase.DIED:
-            return _rebooted(due.boot_id, ground) if _boot_changed(due, ground) else Cause(Kind.SUPERVISOR_KILLED)
-        case Phase.ABSENT | Phase.PLACED | Phase.FORGOTTEN if _boot_changed(due, ground):
-            return _rebooted(due.boot_id, ground)
-        case Phase.ABSENT | Phase.PLACED if due.state is State.RUNNING:
-            return Cause(Kind.WORKDIR_GONE, evidence={"directory": f"{due.base}/{due.id}.{due.attempt}"})
-        case Phase.FORGOTTEN:
-            return Cause(Kind.WORKDIR_GONE, evidence={"directory": "emptied"})
+    if report.phase is Phase.ENDED and report.exit:
+        return _cause_of_exit(due, report.exit)
+    if report.phase is Phase.KEPT_FROM_STARTING:
+        return Cause(Kind.CANCELLED, evidence={"by": due.cancel_by or "unknown", "started": "no"})
+    if report.phase in (Phase.RUNNING, Phase.ORPHANED):
+        return None
+    if report.phase is Phase.REBOOTED or due.boot_id not in (None, ground.boot_id):
+        return Cause(Kind.HOST_REBOOTED, evidence={"before": due.boot_id or "unknown", "after": ground.boot_id})
+    return _cause_of_loss(due, report)
+
+
+def _cause_of_loss(due: Due, report: Report) -> Cause | None:
+    """Judge an attempt that neither lives nor has a verdict, on a host that has not rebooted."""
+    if report.phase is Phase.DIED:
+        return Cause(Kind.SUPERVISOR_KILLED)
+    if report.phase is Phase.FORGOTTEN or (due.state is State.RUNNING and report.phase in (Phase.ABSENT, Phase.PLACED)):
+        return Cause(Kind.WORKDIR_GONE, evidence={"directory": f"{due.base}/{due.id}.{due.attempt}"})
+    if report.phase is Phase.CLAIMED and report.stale and report.cancel == "done":
+        # The supervisor died between making the claim and signing it; the cancel made sure that it never wakes.
+        return Cause(Kind.SUPERVISOR_KILLED, evidence={"claim": "empty"})
     return None
 
 
@@ -39,7 +50,7 @@ def ending(due: Due, cause: Cause, report: Report) -> Change:
         "err_host": str(max(report.err_size, due.err_size)),
         "truncated": str(int(report.truncated)),
     }
-    if report.exit:
+    if report.exit and not report.exit.never_started:
         fields |= {"exit_code": str(report.exit.code), "left": str(report.exit.left)}
     if report.progress:
         fields["progress"] = report.progress
@@ -74,6 +85,8 @@ def under_way(due: Due, report: Report) -> Change | None:
 
 
 def _cause_of_exit(due: Due, exit: Exit) -> Cause:
+    if exit.never_started:
+        return Cause(Kind.NEVER_STARTED, evidence={"why": UNSTARTED.get(exit.never_started, exit.never_started)})
     if exit.timed_out:
         return Cause(Kind.TIMED_OUT, evidence={"limit": exit.timed_out, "ended_processes": exit.killed})
     if exit.cancelled:
@@ -82,14 +95,6 @@ def _cause_of_exit(due: Due, exit: Exit) -> Cause:
     if exit.signal:
         return Cause(Kind.SIGNALLED, exit.signal)
     return Cause(Kind.EXITED, exit.code, {"note": "or killed by a signal"} if exit.ambiguous else {})
-
-
-def _boot_changed(due: Due, ground: Ground) -> bool:
-    return due.boot_id is not None and due.boot_id != ground.boot_id
-
-
-def _rebooted(before: str | None, ground: Ground) -> Cause:
-    return Cause(Kind.HOST_REBOOTED, evidence={"before": before or "unknown", "after": ground.boot_id})
 
 
 def _next_attempt(due: Due, cause: Cause) -> Change:
