@@ -5,7 +5,7 @@ import logging
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -28,9 +28,10 @@ class Problem:
     kind: str
     """Stable name of this kind of problem; ``type`` is ``urn:remora:problem:<kind>``."""
     title: str
-    detail: str
     advice: str
     """What to do about it."""
+    detail: str = ""
+    """What happened this time."""
     field: str | None = None
     """The part of the request that is wrong."""
     instance: str | None = None
@@ -54,61 +55,42 @@ class Problem:
         return JSONResponse(given, self.status, headers, media_type="application/problem+json")
 
 
-@dataclass(frozen=True)
-class _Kind:
-    status: int
-    kind: str
-    title: str
-    advice: str
-
-
-_ERRORS: tuple[tuple[type[RemoraError], _Kind], ...] = (
-    (
-        NotFound,
-        _Kind(
-            404, "not-found", "There is no such job or host", "See what there is with GET /v1/jobs and GET /v1/hosts."
-        ),
+_ERRORS: Mapping[type[RemoraError], Problem] = {
+    NotFound: Problem(
+        404,
+        "not-found",
+        "There is no such job or host",
+        advice="See what there is with GET /v1/jobs and GET /v1/hosts.",
     ),
-    (
-        Conflict,
-        _Kind(
-            409,
-            "conflict",
-            "This contradicts what is recorded",
-            "Look at what is recorded and change the request; for another request, use another key or name.",
-        ),
+    Conflict: Problem(
+        409,
+        "conflict",
+        "This contradicts what is recorded",
+        advice="Use another key or name, or change what is recorded.",
     ),
-    (
-        BadRequest,
-        _Kind(
-            422,
-            "invalid-request",
-            "The request cannot be honoured",
-            "Change the field that is named and send it again.",
-        ),
+    BadRequest: Problem(
+        422, "invalid-request", "The request cannot be honoured", advice="Change what is named and send it again."
     ),
-    (
-        RecordsUnavailable,
-        _Kind(
-            503,
-            "records-unavailable",
-            "The records cannot be reached or written now",
-            "Nothing was accepted. Send the same request again, with the same Idempotency-Key.",
-        ),
+    RecordsUnavailable: Problem(
+        503,
+        "records-unavailable",
+        "The records cannot be reached or written now",
+        # What the driver says has addresses in it.
+        detail="Redis does not answer or does not take writes; the server's log says more.",
+        advice="Send the same request again with the same Idempotency-Key; if it was accepted, you get that job.",
     ),
-    (Transient, _Kind(503, "try-again", "This cannot be done now", "Send the same request again.")),
-    (Permanent, _Kind(409, "refused", "This was refused", "Change what the detail names and send it again.")),
-)
+    Transient: Problem(503, "try-again", "This cannot be done now", advice="Send the same request again."),
+    Permanent: Problem(409, "refused", "This was refused", advice="Change what is named and send it again."),
+}
 """Which answer stands for which error; the first that fits."""
 
+_NOT_JSON = Problem(400, "not-json", "The body cannot be read", advice="Send JSON in UTF-8.")
 _STATUSES = {
-    404: _Kind(404, "no-such-route", "There is nothing at this address", "The routes are listed in /openapi.json."),
-    405: _Kind(
-        405, "wrong-method", "This address does not know that method", "The methods are listed in /openapi.json."
-    ),
-    400: _Kind(400, "not-json", "The body cannot be read", "Send JSON in UTF-8."),
+    400: _NOT_JSON,
+    404: Problem(404, "no-such-route", "There is nothing at this address", advice="See /openapi.json."),
+    405: Problem(405, "wrong-method", "This address does not know that method", advice="See /openapi.json."),
 }
-_OTHER = _Kind(500, "http", "The request failed", "See the detail.")
+"""Which answer stands for what the framework raises."""
 
 
 def install(app: FastAPI, known_fields: Iterable[str]) -> None:
@@ -121,13 +103,15 @@ def install(app: FastAPI, known_fields: Iterable[str]) -> None:
 
     @app.exception_handler(RemoraError)
     def _on_ours(_: Request, error: RemoraError) -> Response:
+        if isinstance(error, Transient):
+            logger.warning("A request must come again: %s", error, extra={"action": "transient"})
         return of_error(error).response(RETRY_AFTER if isinstance(error, Transient) else None)
 
     @app.exception_handler(HTTPException)
     def _on_http(_: Request, error: HTTPException) -> Response:
-        kind = _STATUSES.get(error.status_code, _OTHER)
-        problem = Problem(error.status_code, kind.kind, kind.title, str(error.detail), kind.advice)
-        return problem.response(error.headers)
+        known = _STATUSES.get(error.status_code)
+        problem = known or Problem(error.status_code, "http", "The request failed", advice="See the detail.")
+        return replace(problem, detail=str(error.detail)).response(error.headers)
 
     @app.exception_handler(Exception)
     def _on_unexpected(_: Request, error: Exception) -> Response:
@@ -136,9 +120,9 @@ def install(app: FastAPI, known_fields: Iterable[str]) -> None:
 
 def of_error(error: RemoraError) -> Problem:
     """Give the problem that stands for an error of the engine."""
-    kind = next(kind for known, kind in _ERRORS if isinstance(error, known))
+    known = next(problem for kind, problem in _ERRORS.items() if isinstance(error, kind))
     field = error.facts.get("field")
-    return Problem(kind.status, kind.kind, kind.title, str(error), kind.advice, str(field) if field else None)
+    return replace(known, detail=known.detail or str(error), field=str(field) if field else None)
 
 
 def unexpected(error: Exception) -> Problem:
@@ -149,8 +133,8 @@ def unexpected(error: Exception) -> Problem:
         500,
         "unexpected",
         "Something went wrong in the server",
-        "The server's log has the details.",
-        "Tell the operator the instance; sending the request again may help.",
+        detail="The server's log has the details.",
+        advice="Tell the operator the instance; sending the request again may help.",
         instance=instance,
     )
 
@@ -158,16 +142,15 @@ def unexpected(error: Exception) -> Problem:
 def invalid(errors: Sequence[Any], known_fields: Sequence[str]) -> Problem:
     """Say which fields of a request are wrong; what they hold is not repeated, it may be secret."""
     if any(error["type"] == "json_invalid" for error in errors):
-        kind = _STATUSES[400]
-        return Problem(400, kind.kind, kind.title, _json_fault(errors[0]), kind.advice)
+        return replace(_NOT_JSON, detail=_json_fault(errors[0]))
     faults = _by_field(errors)
     field, detail = next(iter(faults.items()))
     return Problem(
         422,
         "invalid-request",
         "The request cannot be honoured",
-        f"{field}: {detail}",
-        _advice(errors[0], field, known_fields),
+        detail=f"{field}: {detail}",
+        advice=_advice(errors[0], field, known_fields),
         field=field,
         errors=[{"field": name, "detail": text} for name, text in faults.items()],
     )
