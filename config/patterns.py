@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Tell whether ``name`` fits a pattern; case does not count, brackets mean nothing."""
-    expression = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern.lower())
-    return re.fullmatch(expression, name.lower()) is not None
+    """Tell whether ``name`` fits a pattern; case counts, brackets mean nothing."""
+    expression = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
+    return re.fullmatch(expression, name) is not None
 
 
 def any_matches(patterns: Iterable[str], name: str) -> bool:

@@ -91,7 +91,7 @@ class Certificate:
             return f"demands {', '.join(self.critical)}, which is not known here"
         if not self.valid_after <= now < self.valid_before:
             return "has expired" if now >= self.valid_before else "is not valid yet"
-        if not any(matches(pattern, name) for pattern in self.principals):
+        if not any(matches(pattern.lower(), name.lower()) for pattern in self.principals):
             return f"is for {', '.join(self.principals) or 'no host'}, not for {name}"
         return None if self._is_signed() else "has a wrong signature"
 

@@ -54,7 +54,7 @@ class Line:
         """Tell whether it speaks of ``name`` (an address, or ``[address]:port``)."""
         if self.names[0].startswith("|1|"):
             return _is_hash_of(self.names[0], name)
-        return any_matches(self.names, name)
+        return any_matches((pattern.lower() for pattern in self.names), name.lower())
 
 
 @dataclass(frozen=True)

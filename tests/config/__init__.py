@@ -1,0 +1,1 @@
+"""Settings, hosts and what is read of other files."""
