@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -29,6 +30,8 @@ class Settings(BaseSettings):
     """State directory."""
     redis_url: str | None = None
     """Redis that holds the records; None means the embedded one that ``remora up`` starts."""
+    redis_password_file: Path | None = None
+    """File with the password for ``redis_url``, so that the password stands in no environment."""
     broker_url: str | None = None
     """Redis that carries the Celery messages; None means the same."""
     durability: Literal["always", "everysec"] = "always"
@@ -121,9 +124,23 @@ def load(environ: Mapping[str, str]) -> Settings:
         raise BadSettings(f"{file}: not TOML: {error}") from error
     given = _from_environment(environ)
     try:
-        return Settings(**{"home": find_home(environ).path, **written, **given})
+        settings = Settings(**{"home": find_home(environ).path, **written, **given})
     except ValidationError as error:
         raise BadSettings("\n".join(_faults(error, file, given))) from error
+    return settings.model_copy(update={"redis_url": _with_password(settings)})
+
+
+def _with_password(settings: Settings) -> str | None:
+    """Give the URL of Redis with the password from its file; one that stands in the URL already is kept."""
+    file, url = settings.redis_password_file, settings.redis_url
+    if file is None or url is None or urlsplit(url).password is not None:
+        return url
+    try:
+        password = quote(file.expanduser().read_text().strip(), safe="")
+    except OSError as error:
+        raise BadSettings(f"redis_password_file: {file} cannot be read: {error.strerror}") from error
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{parts.username or ''}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 OUTSIDE = frozenset({"REMORA_CONFIG", "REMORA_HOME", "REMORA_URL", "REMORA_TOKEN"})

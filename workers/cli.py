@@ -37,6 +37,7 @@ VERBS = {
         "beat": "Tick, so that nothing is forgotten.",
         "gateway": "Be the HTTP door.",
         "flower": "Show jobs and workers in the browser.",
+        "health": "Tell whether one of these lives.",
     },
 }
 """What each verb does, so that ``--help`` imports none of them."""

@@ -66,3 +66,18 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="there is no file"):
         load({"HOME": str(tmp_path), "REMORA_CONFIG": str(tmp_path / "nowhere.toml")})
+
+
+def test_the_password_of_redis_comes_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("a/b@c\n")
+    given = environ(tmp_path, REMORA_REDIS_PASSWORD_FILE=str(tmp_path / "password"))
+    assert load(given | {"REMORA_REDIS_URL": "redis://redis:6379/1"}).redis_url == "redis://:a%2Fb%40c@redis:6379/1"
+    assert load(given | {"REMORA_REDIS_URL": "rediss://me@redis/0"}).redis_url == "rediss://me:a%2Fb%40c@redis/0"
+    assert load(given | {"REMORA_REDIS_URL": "redis://:own@redis/0"}).redis_url == "redis://:own@redis/0"
+    assert load(given).redis_url is None
+
+
+def test_a_password_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    given = environ(tmp_path, REMORA_REDIS_URL="redis://redis", REMORA_REDIS_PASSWORD_FILE=str(tmp_path / "absent"))
+    with pytest.raises(BadSettings, match=r"redis_password_file: .*/absent cannot be read"):
+        load(given)
