@@ -35,7 +35,7 @@ class Door:
         door = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 -- the name that the standard library calls
+            def do_POST(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 door.asked.append((self.path, self.headers.get("Authorization", "")))
                 self.send_response(door.status)
@@ -90,14 +90,9 @@ class FlowerServer:
         eventually(seen, timeout=20, interval=0.2)
 
 
-@pytest.fixture
-def door() -> Iterator[Door]:
-    yield Door()
-
-
-@pytest.fixture
-def flower(session_redis: RedisServer, door: Door, tmp_path: Path) -> Iterator[FlowerServer]:
-    session_redis.flush()
+@pytest.fixture(scope="session")
+def _flower(session_redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlowerServer]:
+    tmp_path, door = tmp_path_factory.mktemp("flower"), Door()
     server = HTTPServer(("127.0.0.1", 0), door.handler())
     threading.Thread(target=server.serve_forever, daemon=True).start()
     port = free_port()
@@ -118,6 +113,15 @@ def flower(session_redis: RedisServer, door: Door, tmp_path: Path) -> Iterator[F
         processes.end(process)
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def flower(_flower: FlowerServer) -> FlowerServer:
+    """One Flower for all tests, each with its own ids of jobs, and a door that has been asked nothing yet."""
+    door = _flower.door
+    door.asked.clear()
+    door.status, door.answer = 200, b"{}"
+    return _flower
 
 
 def _answers(one: FlowerServer, process: Any, log: Path) -> bool:

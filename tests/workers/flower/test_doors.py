@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.redis import RedisServer
 from tests.support.system import PROGRAM
-from tests.workers.flower.conftest import Door, FlowerServer
+from tests.workers.flower.conftest import FlowerServer
 
 JOB = "0d9f4a5e-7a86-4a53-9a1b-9d8b3f1f7c11"
 PAGES = ("/", "/workers", "/tasks", f"/task/{JOB}", "/broker", "/api/workers", "/api/tasks", "/metrics")
@@ -56,8 +56,8 @@ def test_revoke_cancels_the_job_under_the_operators_token(flower: FlowerServer) 
     assert flower.door.asked == [(f"/v1/jobs/{JOB}/cancel", "Bearer rmr_of-the-operator")]
 
 
-def test_revoke_tells_why_the_gateway_refuses(flower: FlowerServer, door: Door) -> None:
-    door.status, door.answer = 404, json.dumps({"detail": "there is no such job, 100% sure"}).encode()
+def test_revoke_tells_why_the_gateway_refuses(flower: FlowerServer) -> None:
+    flower.door.status, flower.door.answer = 404, json.dumps({"detail": "there is no such job, 100% sure"}).encode()
     assert flower.ask(f"/api/task/revoke/{JOB}", method="POST") == (404, "there is no such job, 100% sure")
 
 
@@ -93,7 +93,7 @@ def test_a59_it_does_not_send_the_password_over_the_network_in_the_clear(
     session_redis: RedisServer, tmp_path: Path
 ) -> None:
     environment = {**os.environ, "REMORA_HOME": str(tmp_path), "REMORA_REDIS_URL": session_redis.url}
-    words = [PROGRAM, "flower", "--address", "0.0.0.0"]
+    words = [str(PROGRAM), "flower", "--address", "0.0.0.0"]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
     assert "--behind-proxy" in done.stderr

@@ -1,4 +1,3 @@
-import html
 import uuid
 from pathlib import Path
 
@@ -16,7 +15,7 @@ PAYLOADS = (
     "<script>window.pwned=1</script>",
     "<img src=x onerror=window.pwned=1>",
     "<svg/onload=window.pwned=1>",
-    "\"><script>window.pwned=1</script>",
+    '"><script>window.pwned=1</script>',
     "' onmouseover='window.pwned=1' x='",
     "javascript:window.pwned=1",
     "</td></tr></table><iframe srcdoc='<script>parent.pwned=1</script>'></iframe>",
@@ -32,18 +31,19 @@ def test_a60_markup_in_names_hosts_and_progress_is_text(flower: FlowerServer, tm
     jobs = {str(uuid.uuid4()): payload for payload in PAYLOADS}
     for job, payload in jobs.items():
         facts = {"name": payload, "title": payload, "host": payload, "progress": payload, "exit_code": payload}
-        flower.tell_until_seen("task-started", node=f"{payload}@here", uuid=job, attempt=1, job_state="running", **facts)
+        flower.tell_until_seen(
+            "task-started", node=f"{payload}@here", uuid=job, attempt=1, job_state="running", **facts
+        )
     with browser(tmp_path) as chromium:
         chromium.get(with_login(flower.url, "operator", flower.password) + "/tasks")
-        eventually(lambda: len(rows(chromium)) == len(jobs))
+        eventually(lambda: set(jobs) <= listed(chromium))
         shown = chromium.find_element(By.ID, "tasks-table").text
         assert "<script>window.pwned=1</script>" in shown
         assert flower.password not in chromium.page_source
         unharmed(chromium)
         for job, payload in jobs.items():
             chromium.get(f"{flower.url}/task/{job}")
-            assert html.unescape(chromium.title)
-            assert payload.strip() in chromium.find_element(By.TAG_NAME, "main").get_attribute("textContent")
+            assert payload.strip() in str(chromium.find_element(By.TAG_NAME, "main").get_attribute("textContent"))
             unharmed(chromium)
         for page in ("/workers", "/broker"):
             chromium.get(flower.url + page)
@@ -55,12 +55,14 @@ def test_no_page_needs_what_the_policy_forbids(flower: FlowerServer, tmp_path: P
         chromium.get(with_login(flower.url, "operator", flower.password))
         for page in ("/workers", "/tasks", "/broker"):
             chromium.get(flower.url + page)
-            said = [entry["message"] for entry in chromium.get_log("browser")]
+            said = [entry["message"] for entry in chromium.get_log("browser")]  # type: ignore[no-untyped-call]
             assert not [words for words in said if "Content Security Policy" in words]
 
 
-def rows(chromium: WebDriver) -> list[object]:
-    return [row for row in chromium.find_elements(By.CSS_SELECTOR, "#tasks-table tbody tr") if "pwned" in row.text or "{" in row.text]
+def listed(chromium: WebDriver) -> set[str]:
+    """Give the ids of the jobs that have rows."""
+    links = chromium.find_elements(By.CSS_SELECTOR, "#tasks-table tbody a[href^='/task/']")
+    return {str(link.get_attribute("href")).rpartition("/")[2] for link in links}
 
 
 def unharmed(chromium: WebDriver) -> None:
