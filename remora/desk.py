@@ -16,6 +16,7 @@ from remora.logs.segments import Segments, Stream
 from remora.ports import Bell, Post
 from remora.records.mapping import new_job_fields
 from remora.records.records import Key, NewJob, Records
+from remora.roster import Roster
 from remora.state import State
 
 NAMESPACE = UUID("6f0c4a5e-8a61-5f3e-9d0b-3a1f6f0d5c11")
@@ -65,10 +66,13 @@ class Filter:
 class Desk:
     """Takes what callers ask and answers from the records. Safe to use from many threads."""
 
-    def __init__(self, records: Records, blobs: Blobs, segments: Segments, bell: Bell, post: Post) -> None:
+    def __init__(
+        self, records: Records, blobs: Blobs, segments: Segments, *, roster: Roster, bell: Bell, post: Post
+    ) -> None:
         self._records = records
         self._blobs = blobs
         self._segments = segments
+        self._roster = roster
         self._bell = bell
         self._post = post
 
@@ -158,9 +162,17 @@ class Desk:
         if not job.state.final and self._records.follow(id, job.host, lasting=FOLLOWING):
             self._bell.ring("poll", job.host)
 
-    def park(self, id: UUID, message: str) -> None:
-        """Keep the message that is to be published when the job has ended."""
-        self._records.park(id, message)
+    def park(self, id: UUID, message: str) -> bool:
+        """Keep the message that is to be published when the job has ended; false if it has ended already."""
+        return self._records.park(id, message)
+
+    def parked(self, id: UUID) -> bool:
+        """Tell whether a message is kept: nobody has been given the result since."""
+        return self._records.parked(id) is not None
+
+    def unpark(self, id: UUID) -> None:
+        """Drop the message, as the result is given."""
+        self._records.unpark(id)
 
     def result(self, job: Job) -> dict[str, Any]:
         """Give what a finished job came to, as JSON values, with the last part of its output."""
@@ -191,8 +203,15 @@ class Desk:
             if self._records.host(host.name).host != host:
                 raise Conflict(f"host {host.name} exists with other values; remove it first or choose another name")
             self._records.write_host(host, create=False)
+        self._note_hosts()
         self._bell.ring("examine", host.name)
         return self._records.host(host.name)
+
+    def recall_hosts(self) -> None:
+        """Record the hosts of the copy again if none is recorded, as after Redis was wiped."""
+        if not self._records.hosts():
+            for host in self._roster.recall():
+                self.change_host(host)
 
     def change_host(self, host: Host) -> None:
         """Record a host as it is now configured and have it examined; nothing happens if it is the same."""
@@ -216,6 +235,7 @@ class Desk:
         self._records.write_host(
             host.model_copy(update={"host_keys": tuple({*host.host_keys, fingerprint})}), create=False
         )
+        self._note_hosts()
         self._bell.ring("examine", name)
         return self._records.host(name)
 
@@ -235,6 +255,7 @@ class Desk:
     def remove_host(self, name: str) -> None:
         """Forget a host; raises Conflict while it has jobs that are not final."""
         self._records.remove_host(name)
+        self._note_hosts()
 
     # The system
 
@@ -245,6 +266,9 @@ class Desk:
     def last_tick(self) -> float | None:
         """Tell when beat last ticked, seconds since the epoch by the clock of Redis."""
         return self._records.last_tick()
+
+    def _note_hosts(self) -> None:
+        self._roster.keep(record.host for record in self._records.hosts())
 
     def _prepare(self, id: UUID, request: JobRequest, identity: str) -> NewJob:
         payload = request.model_dump_json(exclude_defaults=True)

@@ -16,6 +16,7 @@ from remora.kit import Kit, Limits
 from remora.lease import Lease
 from remora.logs.segments import Segments
 from remora.records.records import Records, Terms
+from remora.roster import Roster
 from remora.speaker import Speaker
 from remora.ssh.dialer import SshDialer
 from remora.ssh.keys import Keyring
@@ -68,12 +69,23 @@ def build_desk(settings: Settings, app: Application, records: Records, *, place:
         place: which process it stands in, for the senders' names of events.
     """
     blobs = Blobs(settings.state.blobs, settings.state.seal_key())
-    return Desk(records, blobs, Segments(blobs), CeleryBell(app, records), CeleryPost(app, place))
+    return Desk(
+        records,
+        blobs,
+        Segments(blobs),
+        roster=Roster(settings.home / "hosts.json"),
+        bell=CeleryBell(app, records),
+        post=CeleryPost(app, place),
+    )
 
 
 def desk(settings: Settings) -> Desk:
-    """Build a counter with everything under it, for a process that is not a worker."""
-    return build_desk(settings, build_app(settings), open_records(settings), place="gateway")
+    """Build the gateway's counter with everything under it; the configured hosts are recorded when it returns."""
+    counter = build_desk(settings, build_app(settings), open_records(settings), place="gateway")
+    counter.recall_hosts()
+    for host in settings.hosts.values():
+        counter.change_host(host)
+    return counter
 
 
 def build_worker(settings: Settings) -> tuple[Application, str]:

@@ -18,6 +18,7 @@ from remora.logs.segments import Segments, Stream
 from remora.records.mapping import cause_text
 from remora.records.plan import Change, Grant
 from remora.records.records import Records, Terms
+from remora.roster import Roster
 from remora.state import State
 
 HOST = Host(name="web", address="127.0.0.1", port=2222, user="deploy")
@@ -47,7 +48,14 @@ class Stage:
             key.write_bytes(Fernet.generate_key())
         blobs = Blobs(directory / "blobs", key.read_bytes())
         self.segments = Segments(blobs)
-        self.desk = Desk(self.records, blobs, self.segments, Silence(), Silence())
+        self.desk = Desk(
+            self.records,
+            blobs,
+            self.segments,
+            roster=Roster(directory / "hosts.json"),
+            bell=Silence(),
+            post=Silence(),
+        )
 
     def open(self) -> None:
         """Add the host and become its speaker."""
