@@ -4,6 +4,7 @@ import logging
 from uuid import UUID, uuid5
 
 from celery import Celery, signature
+from kombu import Queue
 from kombu.exceptions import OperationalError
 from kombu.utils.json import loads
 
@@ -36,14 +37,21 @@ class CeleryBell:
         except (RecordsUnavailable, OperationalError) as error:
             log.info("The bell %s:%s was not rung: %s", step, subject, error, extra={"action": "bell"})
 
-    def _send(self, step: str, host: str, queue: str) -> None:
+    def _send(self, step: str, host: str, queue: Queue | str) -> None:
         # All polls of a host are retries of one task, so it keeps one id.
         task_id = str(uuid5(NAMESPACE, f"{step}/{host}"))
-        self._app.send_task(step_task(step), args=[host], task_id=task_id, queue=queue, ignore_result=True)
+        self._app.send_task(
+            step_task(step),
+            args=[host],
+            task_id=task_id,
+            queue=queue,  # type: ignore[arg-type] # its types know no Queue here
+            ignore_result=True,
+        )
 
     def _release(self, job: UUID) -> None:
-        """Publish a parked ``remora.run``, and only then drop it: it may come twice, never not at all."""
+        """Publish a parked ``remora.run``. It stays parked until its result is given, so that it may be lost."""
         parked = self._records.parked(job)
-        if parked is not None:
+        if parked is None:
+            self._records.unpark(job)
+        else:
             signature(loads(parked), app=self._app).apply_async(queue=RUN_QUEUE)
-        self._records.unpark(job)

@@ -313,9 +313,9 @@ class Records:
         if ids:
             self._run("purge", *(str(id) for id in ids))
 
-    def park(self, id: UUID, message: str) -> None:
-        """Keep the message of a ``remora.run`` until its job ends."""
-        self._guard(lambda: self._redis.set(f"{P}run:{id}", message))
+    def park(self, id: UUID, message: str) -> bool:
+        """Keep the message of a ``remora.run`` until its job ends; false if it has ended, and nothing is kept."""
+        return bool(self._run("park", str(id), message))
 
     def parked(self, id: UUID) -> str | None:
         """Read a parked message."""
@@ -323,7 +323,7 @@ class Records:
         return parked
 
     def unpark(self, id: UUID) -> None:
-        """Drop a parked message after it was published."""
+        """Drop a parked message after its task has given the result."""
         pipe = self._redis.pipeline()
         pipe.delete(f"{P}run:{id}")
         pipe.zrem(f"{P}due", f"run:{id}")

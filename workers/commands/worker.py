@@ -27,12 +27,14 @@ def worker(*, threads: int | None) -> None:
     from workers.assembly import build_worker
 
     app, process = build_worker(settings)
+    own = own_queue(process)
+    app.amqp.queues[own.name] = own  # add() would bind it to the exchange of another queue
     worker_ready.connect(lambda **_: tell(os.environ), weak=False)
     node = app.Worker(
         hostname=f"remora-{os.getpid()}@{socket.gethostname()}",
         pool_cls="threads",
         concurrency=threads or settings.threads,
-        queues=[STEP_QUEUE, RUN_QUEUE, own_queue(process)],
+        queues=[STEP_QUEUE, RUN_QUEUE, own.name],
         loglevel=settings.log_level,
         without_gossip=True,
         without_mingle=True,

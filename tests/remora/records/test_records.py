@@ -252,12 +252,19 @@ def test_the_end_of_a_job_releases_its_parked_run(records: Records) -> None:
     (id,) = accept(records)
     grant = speak(records)
     plan(records, grant)
-    records.park(id, "message")
+    assert records.park(id, "message")
     assert records.settle(grant, [Change(id, 1, State.SUCCEEDED)]).released == (id,)
     assert records.tick()[0] == [f"run:{id}"]
     assert records.parked(id) == "message"
     records.unpark(id)
     assert records.tick()[0] == []
+
+
+def test_nothing_is_parked_for_a_job_that_has_ended(records: Records) -> None:
+    (id,) = accept(records)
+    records.cancel(id, by="anna", cause=CANCELLED)
+    assert not records.park(id, "message")
+    assert records.parked(id) is None
 
 
 def test_a_final_job_goes_when_its_retention_is_over(redis_server: RedisServer) -> None:
