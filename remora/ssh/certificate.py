@@ -72,7 +72,7 @@ class Certificate:
         authority = PublicKey.read(reader.string())
         signed = blob[: reader.position]
         signature = reader.string()
-        if not reader.finished:
+        if not (reader.finished and _is_well_formed(signature)):
             raise Malformed("bytes after the signature")
         return cls(key, type_, identity, principals, after, before, critical, authority, signed, signature)
 
@@ -109,6 +109,14 @@ class Certificate:
 def is_certificate(blob: bytes) -> bool:
     """Tell whether a host key as presented is a certificate."""
     return Reader(blob).text().endswith(SUFFIX)
+
+
+def _is_well_formed(signature: bytes) -> bool:
+    """Tell whether it is an algorithm and a value; paramiko would also take one with wrong lengths."""
+    reader = Reader(signature)
+    for _ in ("algorithm", "value"):
+        reader.string()
+    return reader.finished
 
 
 def _read_key(kind: str, reader: Reader) -> PublicKey:

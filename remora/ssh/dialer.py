@@ -171,8 +171,7 @@ def _exchange_keys(transport: SafeTransport, call: _Call) -> None:
     if not done.wait(call.left):
         raise HostUnreachable(f"{about(call.host)}: it did not finish the key exchange in time", host=call.host.name)
     if not transport.is_active():
-        error = transport.get_exception()
-        raise explain(error, call.host, DIALLING) from error
+        raise explain(transport.get_exception(), call.host, DIALLING)
 
 
 def _authenticate(transport: SafeTransport, call: _Call) -> None:
@@ -204,4 +203,4 @@ def _offer(transport: SafeTransport, call: _Call, key: paramiko.PKey, *, refused
     hung_up_after_too_many = refused_before and not transport.is_active()
     if wants_another or hung_up_after_too_many:
         return False
-    raise explain(fault, call.host, DIALLING) from fault
+    raise explain(fault, call.host, DIALLING)

@@ -61,7 +61,7 @@ CONNECTED: Sequence[Row] = (
 
 
 def explain(error: BaseException | None, host: Host, table: Sequence[Row]) -> RemoraError:
-    """Give our error for theirs, to be raised ``from`` it; ours are passed on as they are.
+    """Give our error for theirs, with theirs as its cause; ours are passed on as they are.
 
     Args:
         error: What was raised or kept; None means that the connection just ended.
@@ -73,7 +73,9 @@ def explain(error: BaseException | None, host: Host, table: Sequence[Row]) -> Re
     error = error or EOFError()
     _, ours, sentence = next((row for row in table if isinstance(error, row[0])), table[-1])
     detail = printable(error)
-    return ours(f"{about(host)}: {sentence}{f' ({detail})' if detail else ''}", host=host.name)
+    made = ours(f"{about(host)}: {sentence}{f' ({detail})' if detail else ''}", host=host.name)
+    made.__cause__ = error
+    return made
 
 
 def about(host: Host) -> str:

@@ -128,8 +128,10 @@ class Pool:
 
     def _refuse_early(self, entry: _Entry) -> None:
         failure = entry.failure
-        if failure is not None and (isinstance(failure, Permanent) or self._clock() < entry.retry_at):
+        if isinstance(failure, Permanent):
             raise _again(failure)
+        if failure is not None and self._clock() < entry.retry_at:
+            raise HostUnreachable(str(failure), **failure.facts)
 
     def _connect(self, entry: _Entry, deadline: float) -> Link:
         """Dial, with nothing locked, and record how that ended."""

@@ -1,7 +1,6 @@
 """A public key as SSH writes it."""
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from typing import Self
@@ -38,9 +37,10 @@ class PublicKey:
             Malformed: not base64, or the blob is of another type than the line says.
         """
         try:
-            key = cls.read(base64.b64decode(encoded, validate=True))
-        except binascii.Error as error:
+            blob = base64.b64decode(encoded, validate=True)
+        except ValueError as error:
             raise Malformed("the key is not base64") from error
+        key = cls.read(blob)
         if key.kind != kind:
             raise Malformed(f"the line says {kind}, the key in it is {key.kind}")
         return key

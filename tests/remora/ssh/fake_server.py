@@ -110,10 +110,10 @@ class RecordingServer(Listener):
             names = ["rsa-sha2-512", "rsa-sha2-256"] if isinstance(key, paramiko.RSAKey) else [key.get_name()]
             transport.server_key_dict |= dict.fromkeys(names, key)
         self.transports.append(transport)
-        transport.start_server(event=threading.Event(), server=_OpenDoor(self.requests))
+        transport.start_server(event=threading.Event(), server=OpenDoor(self.requests))
 
 
-class _OpenDoor(paramiko.ServerInterface):
+class OpenDoor(paramiko.ServerInterface):
     """Allows everything and runs nothing."""
 
     def __init__(self, requests: list[str]) -> None:

@@ -57,6 +57,7 @@ def test_each_becomes_one_of_ours_that_names_the_host(
     assert isinstance(ours, (Transient, Permanent))
     assert str(ours).startswith("box (192.0.2.1 port 22): ")
     assert ours.facts["host"] == "box"
+    assert ours.__cause__ is error
 
 
 @pytest.mark.parametrize("error", THEIRS, ids=lambda error: type(error).__name__)
@@ -73,6 +74,7 @@ def test_no_row_hides_a_later_one() -> None:
 def test_ours_pass_unchanged_and_an_end_without_words_is_explained() -> None:
     ours = HostKeyRefused("no")
     assert explain(ours, HOST, DIALLING) is ours
+    assert ours.__cause__ is None
     assert "closed the connection" in str(explain(None, HOST, DIALLING))
 
 

@@ -8,11 +8,19 @@ from collections.abc import Callable
 import paramiko
 import pytest
 
-from remora.errors import HostUnreachable
+from remora.errors import DeadlineExceeded, HostUnreachable
 from remora.ssh.dialer import SshDialer
 from remora.ssh.keys import Keyring
 from tests.remora.ssh.deadlines import within
-from tests.remora.ssh.fake_server import RecordingServer, ScriptedServer, drip, packet, proposal, read_proposal
+from tests.remora.ssh.fake_server import (
+    OpenDoor,
+    RecordingServer,
+    ScriptedServer,
+    drip,
+    packet,
+    proposal,
+    read_proposal,
+)
 from tests.support.keys import Key, make_key
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
@@ -167,6 +175,29 @@ def test_a_slow_name_server_is_left_at_the_deadline(client_key: Key, monkeypatch
         SshDialer([], Keyring()).dial(host, within(LIMIT))
     assert time.monotonic() - start < LIMIT + SLACK
     released.set()
+
+
+def test_a_session_that_opens_after_we_gave_up_is_closed(client_key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take one of the host's session slots for as long as the connection lives."""
+    host_key = make_key(client_key.path.with_name("host_key"))
+    late = threading.Event()
+
+    def wait(*_: object) -> int:
+        late.wait(20)
+        return paramiko.common.OPEN_SUCCEEDED
+
+    monkeypatch.setattr(OpenDoor, "check_channel_request", wait)
+    with RecordingServer(paramiko.Ed25519Key(filename=str(host_key.path))) as server:
+        host = server.host(key=str(client_key.path), host_keys=(host_key.fingerprint,))
+        connection = SshDialer([], Keyring()).dial(host, within(20))
+        with pytest.raises(DeadlineExceeded):
+            connection.open("true", within(0.3))
+        late.set()
+        channel = server.transports[0].accept(10)
+        assert channel is not None
+        eventually(lambda: channel.closed)
+        assert connection.alive
+        connection.close()
 
 
 def test_we_ask_for_a_program_and_nothing_else(client_key: Key) -> None:
