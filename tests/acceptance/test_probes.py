@@ -32,6 +32,8 @@ def ground(own_sshd: Sshd, remora: Remora) -> Iterator[Ground]:
         remora.leave()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)  # the outages are long on purpose
 @pytest.mark.parametrize("probe", [marked(probe) for probe in PROBES])
 def test_each_probe_has_its_right_outcome(probe: Probe, ground: Ground, remora: Remora) -> None:
     verdict = probe.check(ground, remora)

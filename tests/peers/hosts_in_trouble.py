@@ -3,6 +3,7 @@
 from tests.peers.contender import Contender, Ending, Order
 from tests.peers.ground import Ground, Witness
 from tests.peers.probe import Verdict, judged
+from tests.support.waiting import eventually
 
 TEN_LINES = "".join(f"line {number}\n" for number in range(10)).encode()
 
@@ -12,7 +13,7 @@ def session_cut(ground: Ground, contender: Contender) -> Verdict:
     witness = ground.witness
     job = contender.order(Order(ground.account(contender), counting(witness, pause=0.4)))
     witness.pid(ground.pace.patience)
-    ground.sshd.kill_sessions()
+    eventually(ground.sshd.kill_sessions, ground.pace.patience)
     return ran_once(contender.wait(job, ground.pace.patience), witness)
 
 

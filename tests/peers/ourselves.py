@@ -2,13 +2,11 @@
 
 import itertools
 import json
-import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 from tests.peers.contender import Account, Ending, Order
-from tests.support.system import System
+from tests.support.system import PATIENCE, System
 
 LONGEST_WORD = 100_000
 """Characters of a command that is given as an argument; the kernel takes 128 KiB, a longer one goes as a script."""
@@ -24,6 +22,7 @@ class Remora:
         self._numbers = itertools.count(1)
         self._met: set[str] = set()
         self._ordered: dict[str, float] = {}
+        self._open: set[str] = set()
 
     def meet(self, account: Account) -> None:
         """Register the account as a host."""
@@ -38,6 +37,7 @@ class Remora:
         """Submit by the command; an order with a key goes through the HTTP client, which takes one."""
         job = self._submit_with_key(order) if order.key else self._submit(order)
         self._ordered.setdefault(job, time.monotonic())
+        self._open.add(job)
         return job
 
     def _submit(self, order: Order) -> str:
@@ -58,21 +58,17 @@ class Remora:
         return ["--script", script]
 
     def wait(self, job: str, within: float) -> Ending:
-        """Wait with ``remora wait`` and read the record and the output."""
-        try:
-            self._system.run(["wait", job], timeout=within)
-        except subprocess.TimeoutExpired:
+        """Wait with ``remora wait``, which tells the record, and read the output."""
+        waited = self._system.run(["wait", "--json", f"--timeout={within}", job], timeout=within + PATIENCE)
+        record = json.loads(waited.stdout)
+        if not record["final"]:
             return Ending("waiting", seconds=self._since(job))
-        record = self._record(job)
+        self._open.discard(job)
         output = self._system.run(["logs", job]).stdout
         return Ending(record["state"], record["exit_code"], output, record["message"], self._since(job))
 
     def _since(self, job: str) -> float:
         return time.monotonic() - self._ordered[job]
-
-    def _record(self, job: str) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads(self._system.succeed(["status", "--json", job]))
-        return record
 
     def cancel(self, job: str) -> None:
         """Cancel by the command; there is no privileged process."""
@@ -85,10 +81,9 @@ class Remora:
     def words(self, job: str) -> str:
         """Give the record and all logs of the system's processes."""
         logs = [file.read_text(errors="replace") for file in self._system.home.rglob("*.log")]
-        return "\n".join([json.dumps(self._record(job)), *logs])
+        return "\n".join([self._system.succeed(["status", "--json", job]), *logs])
 
     def leave(self) -> None:
-        """Cancel what has not ended."""
-        for job in self._ordered:
-            self._system.run(["cancel", job])
-        self._ordered.clear()
+        """Cancel what is not known to have ended."""
+        while self._open:
+            self._system.run(["cancel", "--no-wait", self._open.pop()])

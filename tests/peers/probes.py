@@ -28,7 +28,7 @@ PROBES = (
     Probe(6, "false, then a blank last line", "failed with 1", ends("false\n    ", 1)),
     Probe(7, "trailing comment", "hi in the output", delivers("echo hi # comment", b"hi\n")),
     Probe(8, "process group killed with -9", "an end that names the kill", group_killed),
-    Probe(9, "job directory removed", "lost, said within seconds", directory_removed),
+    Probe(9, "job directory removed", "lost", directory_removed),
     Probe(10, "1.3 MB at once", "every byte", delivers("seq 1 200000", DIGITS)),
     Probe(
         11,

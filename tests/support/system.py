@@ -55,7 +55,7 @@ class System:
 
     def up(self) -> None:
         """Start it; returns when every part answers."""
-        self.succeed(["up", "--detach"])
+        self.succeed(["up", "--detach"], timeout=2 * PATIENCE)
 
     def run(
         self, arguments: Sequence[str | Path], *, stdin: bytes = b"", timeout: float = PATIENCE
