@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
-from cryptography.fernet import Fernet
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from config.home import Home
 from config.hosts import Host
 from remora.blobs import Blobs
 from remora.cause import Cause, Kind
@@ -38,15 +38,13 @@ class Stage:
     """The counter, and what a worker would do with its jobs."""
 
     def __init__(self, url: str, directory: Path) -> None:
-        """Record one host, ``web``, that is ready."""
+        """Stand over that Redis, with ``directory`` as state directory."""
+        self.home = Home(directory)
         self.redis = Redis.from_url(
             url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1)
         )
         self.records = Records(self.redis, Terms(retention=600, probe=15, lease=600))
-        key = directory / "key"
-        if not key.exists():
-            key.write_bytes(Fernet.generate_key())
-        blobs = Blobs(directory / "blobs", key.read_bytes())
+        blobs = Blobs(self.home.blobs, self.home.seal_key())
         self.segments = Segments(blobs)
         self.desk = Desk(
             self.records,

@@ -37,7 +37,7 @@ def insist_on_ready(host: Host) -> None:
     """Raise the reason, as the last line, unless the host can be used."""
     if host["condition"] == "ready" and not host["reason"]:
         return
-    raise Failure(one_line(f"{host['name']}: {host['reason'] or host['condition']}"), code=exits.FAILED)
+    raise Failure(one_line(host["reason"] or f"{host['name']} is {host['condition']}"), code=exits.FAILED)
 
 
 def person_accepts(host: Host) -> bool:
