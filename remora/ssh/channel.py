@@ -63,10 +63,8 @@ class SshChannel:
         message.add_string("exec")
         message.add_boolean(True)
         message.add_string(command)
-        # paramiko's own exec_command waits for the answer without any limit.
-        self._raw.event.clear()
-        self._raw.event_ready = False
         self._send_message(message, deadline)
+        # paramiko's own exec_command waits for the answer without any limit.
         if not self._raw.event.wait(_left(deadline)):
             raise self._late("start a program")
         if not self._raw.event_ready:

@@ -216,7 +216,8 @@ class SafeTransport(paramiko.Transport):
         try:
             yield
         finally:
-            del self._write_deadlines[thread]
+            # A finaliser may have closed another channel in the middle of this thread's write.
+            self._write_deadlines.pop(thread, None)
 
     def settle(self, *, ping: float, silence: float) -> None:
         """Begin the quiet life of an authenticated connection.

@@ -78,6 +78,19 @@ def test_a_stalled_path_is_noticed_and_ends_every_wait(connection: Connection, p
     channel.close()
 
 
+def test_a_stalled_path_to_a_jump_host_ends_what_is_behind_it(sshd: Sshd, proxy: Proxy) -> None:
+    gate = sshd.host("gate", port=proxy.port)
+    dialer = SshDialer([], Keyring(), find_host={"gate": gate}.__getitem__, ping=PING, silence=SILENCE)
+    connection = dialer.dial(sshd.host("inner", jump="gate"), within(20))
+    channel = connection.open("cat", within(20))
+    proxy.stalled.set()
+    start = time.monotonic()
+    assert channel.receive(1, within(60)) == b""
+    channel.close()
+    connection.close()
+    assert time.monotonic() - start < SILENCE + PING + 4
+
+
 def test_a_write_that_the_path_does_not_take_ends_soon_after_its_deadline(sshd: Sshd, proxy: Proxy) -> None:
     """The send buffers are full and the write cannot be taken back: the connection goes, not the thread."""
     connection = SshDialer([], Keyring()).dial(sshd.host(port=proxy.port), within(20))
