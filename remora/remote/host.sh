@@ -64,7 +64,7 @@ read_claim() { # PLACE: sets supervisor, supervisor_born, claim_boot, cap, user;
 read_job() { # PLACE: sets leader, leader_born
   leader=
   { read -r leader leader_born rest < "$1/job"; } 2>/dev/null
-  [ -n "$leader" ]
+  case $leader in '' | *[!0-9]* | 0 | 1) return 1 ;; esac
 }
 
 is_live() { # PLACE: whether its supervisor or its main process lives
@@ -111,6 +111,7 @@ supervise() { # PLACE TAG WALL IDLE GRACE CAP SWEEP USER
     exit 0
   fi
   { note exit.tmp x; } 2>/dev/null || { note start 'unstarted space'; ring "$place"; exit 1; }
+  ring "$place"
   summon_keeper
   if [ "$wall$idle" != 00 ]; then
     $setsid /bin/sh "$program" guard "$place" "$wall" "$idle" "$grace" & guard=$!
@@ -180,7 +181,7 @@ tell_signal() { # sets how: did a signal end it, or did it exit with 128+n by it
 
 dismiss_guard() {
   [ -n "$guard" ] && [ ! -e timeout ] || return 0
-  kill -9 -- "-$guard" || kill -9 "$guard"   # the latter if it had no time to lead a session
+  kill -9 "-$guard" || kill -9 "$guard"   # the latter if it had no time to lead a session
   [ -e timeout ] || return 0
   # It fired at this very moment and was stopped in it: its work is ours.
   read -r why rest < timeout
@@ -233,7 +234,7 @@ find_members() { # PLACE LEADER ABOVE: sets pids, the attempt's living processes
   pids= strangers=
   for entry in /proc/[0-9]*; do
     pid=${entry#/proc/}
-    [ "$pid" -gt "$3" ] && [ "$pid" != $$ ] && identify "$pid" || continue
+    [ "$pid" -gt "$3" ] && [ "$pid" != $$ ] && [ "$pid" != 1 ] && identify "$pid" || continue
     if [ "$group" = "$2" ] || [ "$session" = "$2" ] || [ "$pid" = "$2" ]; then
       pids="$pids $pid"
     elif [ -r "$entry/environ" ]; then
@@ -285,9 +286,10 @@ end_all() { # PLACE LEADER GRACE: TERM, grace, then stop and KILL until none is 
 
 end_members() { # GRACE, in the attempt's directory: end_all with the rights of the user who runs it
   read_claim .
-  read_job . || leader=0
-  # With both gone the number may be somebody else's; then only the mark counts.
-  alive "$supervisor" "$supervisor_born" || alive "$leader" "$leader_born" || leader=0
+  read_job . || leader=none
+  # With both gone the number may be somebody else's; then only the mark counts. It is a word and not 0, which is
+  # the group and session of every process that came from outside a container.
+  alive "$supervisor" "$supervisor_born" || alive "$leader" "$leader_born" || leader=none
   if [ "$user" = - ]; then end_all "$place" "$leader" "$1"; return; fi
   set -- "$1" $({ cat "$program"; printf '\nend_all %s %s %s; echo $ended $left\n' "$place" "$leader" "$1"; } |
     sudo -n -u "$user" /bin/sh -s)
@@ -296,10 +298,10 @@ end_members() { # GRACE, in the attempt's directory: end_all with the rights of 
 
 finish() { # GRACE, in the attempt's directory: wait until there is something to end, then end it; sets ended, left
   ended=0 left=0 tries=0
-  until read_claim . || [ $tries -ge 200 ]; do tries=$((tries + 1)); pause 5; done
+  until read_claim . || [ $tries -ge 60 ]; do tries=$((tries + 1)); pause 5; done
   case $supervisor in '' | *[!0-9]*) return ;; esac
   [ "$claim_boot" = "$boot" ] || return
-  until [ -s job ] || [ -s exit ] || ! alive "$supervisor" "$supervisor_born" || [ $tries -ge 400 ]; do
+  until [ -s job ] || [ -s exit ] || ! alive "$supervisor" "$supervisor_born" || [ $tries -ge 260 ]; do
     tries=$((tries + 1)); pause 5
   done
   [ -s exit ] || end_members "$1"
@@ -513,7 +515,7 @@ upload() { # NONCE NAME LENGTH: take that many bytes from standard input, which 
   answer "$1" stored "$8"
 }
 
-watch() { # NONCE: print the names of attempts that end, until standard input ends or a newer watcher comes
+watch() { # NONCE: print the names of attempts that begin or end, until standard input ends or a newer watcher comes
   identify $$
   bell=bells/$$.$born
   for older in bells/*; do

@@ -18,10 +18,9 @@ ARGUMENTS_MOST = 1_500_000
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?")
 _OWN_TO_SHELLS = """
-_ PPID UID EUID GROUPS SHLVL OPTIND LINENO RANDOM SRANDOM SECONDS SHELLOPTS BASHOPTS BASHPID BASH_ALIASES BASH_ARGC
-BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND BASH_LINENO BASH_SOURCE BASH_SUBSHELL BASH_VERSINFO DIRSTACK EPOCHREALTIME
-EPOCHSECONDS FUNCNAME HISTCMD PIPESTATUS COMP_WORDBREAKS PGRP USER_ID KSHEGID KSHGID KSHUID KSH_MATCH TMOUT COLUMNS
-LINES HISTSIZE MAILCHECK
+_ PPID UID EUID GROUPS OPTIND LINENO RANDOM SRANDOM SECONDS SHELLOPTS BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV
+BASH_ARGV0 BASH_CMDS BASH_COMMAND BASH_LINENO BASH_MONOSECONDS BASH_SOURCE BASH_SUBSHELL BASH_VERSINFO DIRSTACK
+EPOCHREALTIME EPOCHSECONDS FUNCNAME HISTCMD PIPESTATUS PGRP USER_ID KSHEGID KSHGID KSHUID KSH_MATCH KSH_VERSION
 """
 UNFAITHFUL = frozenset(_OWN_TO_SHELLS.split())
 """Names to which some host's shell gives a meaning of its own, so that a value would not arrive as it was given."""
@@ -83,7 +82,7 @@ def _check_environment(order: Order) -> None:
         if not NAME.fullmatch(name):
             raise BadRequest(f"{name!r} is no name for a variable", field="environment")
         if name in UNFAITHFUL or name.startswith("REMORA_") or name in ("LOG_FILE", "STATUS_FILE", "PID_FILE"):
-            raise BadRequest(f"the variable {name} is set on the host itself", field="environment")
+            raise BadRequest(f"the variable {name} belongs to the host's shells or to Remora", field="environment")
 
 
 def _check_words(order: Order) -> None:

@@ -117,7 +117,7 @@ def _phase(found: Evidence, name: str, boot_id: str) -> Phase:
     if name in found.absent:
         return Phase.ABSENT
     start = found.files.get(f"{name}/start")
-    word = (start or b"").partition(b" ")[0].strip()
+    word = b"".join((start or b"").split()[:1])
     if start is None:
         return Phase.PLACED
     if word in _WORDS:

@@ -3,10 +3,11 @@
 import dataclasses
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from config.hosts import Host
-from remora.errors import BadRequest, ConnectionLost, HostUnfit
+from remora.errors import BadRequest, ChannelRefused, ConnectionLost, HostUnfit
 from remora.remote import protocol
 from remora.remote.examination import Examination, read_examination
 from remora.remote.operations import Answer, Ground, Operation, Place, Probe, Start, Started, StartOutcome
@@ -24,7 +25,7 @@ COMMAND = "exec /bin/sh -s"
 class Session:
     """One host's far side. ``exchange`` is called by one thread at a time; reads may run beside it.
 
-    After any error but ``BadRequest`` it is of no more use: open another one. Nothing depends on its memory.
+    After any error but ``BadRequest`` and ``ChannelRefused`` it is of no more use: open another one. Nothing depends on its memory.
     """
 
     def __init__(self, link: Link, host: Host, installation: str, *, base: str | None = None) -> None:
@@ -102,13 +103,13 @@ class Session:
 
     def read(self, place: Place, stream: str, offset: int, limit: int, deadline: float) -> bytes:
         """Give up to ``limit`` bytes of ``out`` or ``err`` from ``offset`` on; none at its end or if it is gone."""
-        with self._bulk_lock:
+        with self._bulk_turn(deadline):
             return self._read_slices([Slice(place, stream, offset, max(1, limit))], deadline)[0]
 
     def read_many(self, wanted: Iterable[tuple[Place, str, int, int]], deadline: float) -> list[bytes]:
         """Do the same for many of ``(place, stream, offset, limit)``; those that have not grown cost nothing."""
         pieces = [Slice(*one) for one in wanted]
-        with self._bulk_lock:
+        with self._bulk_turn(deadline):
             found = self._ask_sizes(list(dict.fromkeys(piece.place for piece in pieces)), deadline)
             cut = [_cut_to(piece, capped_size(found, protocol.name_of(piece.place), piece.stream)) for piece in pieces]
             read = iter(self._read_slices([piece for piece in cut if piece.limit > 0], deadline))
@@ -188,7 +189,7 @@ class Session:
         return Launch(start.place, tag, start.order, payloads)
 
     def _upload(self, name: str, data: bytes, deadline: float) -> None:
-        with self._bulk_lock:
+        with self._bulk_turn(deadline):
             nonce = new_nonce()
             request = protocol.group([f"upload {nonce} {name} {len(data)}"], nonce=nonce)
             self._bulk_shell(deadline).ask(request, nonce=nonce, deadline=deadline, payload=data)
@@ -202,6 +203,16 @@ class Session:
             started=answer.started + tuple(found.started),
             reports=answer.reports + tuple(reports(probes, found, boot_id=ground.boot_id)),
         )
+
+    @contextmanager
+    def _bulk_turn(self, deadline: float) -> Iterator[None]:
+        """Wait for the bulk shell without touching it: when it is busy for too long, the session is still good."""
+        if not self._bulk_lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise ChannelRefused(f"the bulk channel to {self._host.name} is busy", host=self._host.name)
+        try:
+            yield
+        finally:
+            self._bulk_lock.release()
 
     def _bulk_shell(self, deadline: float) -> HeldShell:
         if self._bulk is None:
