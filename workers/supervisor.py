@@ -135,8 +135,10 @@ def _check(child: Child, now: float) -> None:
 
 
 def _last_words(child: Child) -> str:
-    lines = tail(child.part.log, 1)
-    return f": {lines[0].strip()}" if lines else ""
+    """Give the last line of its log that speaks of an error, else the last one."""
+    lines = tail(child.part.log, 20)
+    errors = [line for line in lines if "error" in line.lower()]
+    return f": {(errors or lines)[-1].strip()}" if lines else ""
 
 
 def _exit_words(code: int) -> str:

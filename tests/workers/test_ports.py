@@ -1,7 +1,10 @@
 import socket
 from pathlib import Path
 
+import pytest
+
 from config.home import Home
+from tests.support.ports import free_port
 from workers.ports import choose_ports
 
 
@@ -21,5 +24,15 @@ def test_a_port_that_somebody_took_meanwhile_is_replaced(tmp_path: Path) -> None
     assert choose_ports(Home(tmp_path), {"gateway": 0})["gateway"] == second
 
 
-def test_a_configured_port_is_taken_as_it_is(tmp_path: Path) -> None:
-    assert choose_ports(Home(tmp_path), {"gateway": 8080}) == {"gateway": 8080}
+def test_a_configured_port_is_used_as_it_is(tmp_path: Path) -> None:
+    port = free_port()
+    assert choose_ports(Home(tmp_path), {"gateway": port}) == {"gateway": port}
+
+
+def test_a_configured_port_that_is_taken_is_refused(tmp_path: Path) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        with pytest.raises(OSError, match=f"port {port} of 127.0.0.1 is taken"):
+            choose_ports(Home(tmp_path), {"gateway": port})
