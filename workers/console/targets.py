@@ -10,7 +10,9 @@ import click
 
 from config.ssh_config import Alias, BadSshConfig, resolve
 
-_TARGET = re.compile(r"(?P<user>[^@\s]+)@(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<address>[^:@\s\[\]]+))(?::(?P<port>\d+))?")
+_TARGET = re.compile(
+    r"(?P<user>[^@\s]+)@(?:\[(?P<six>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<address>[^:@\s\[\]]+))(?::(?P<port>\d+))?"
+)
 
 
 @dataclass(frozen=True)
