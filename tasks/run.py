@@ -63,12 +63,12 @@ class Run(Task):  # type: ignore[type-arg] # celery's Task is generic only to ty
             log.info("A message stays parked: %s", error, extra={"action": "unpark"})
 
 
-@shared_task(name=RUN, bind=True, base=Run)  # type: ignore[arg-type] # its types know no keyword-only tasks
-def run(self: Run, *_handed_on: object, check: bool = True, **request: Any) -> dict[str, Any]:
+@shared_task(name=RUN, bind=True, base=Run)
+def run(self: Run, _handed_on: object = None, /, *, check: bool = True, **request: Any) -> dict[str, Any]:
     """Run a job on a remote host and give its result; takes the fields of a job request.
 
     Args:
-        _handed_on: what the task before it in a chain came to; of no use here.
+        _handed_on: what a chain, chord or link passes on; of no use here.
         check: raise unless the job succeeded; without it the result is given however the job ended.
     """
     try:

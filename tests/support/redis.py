@@ -33,11 +33,16 @@ class RedisServer:
         """Where it is, with database 0."""
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def log(self) -> Path:
+        """Takes what it prints."""
+        return self.directory / "log"
+
     def start(self) -> None:
         """Serve, on the same port and with the data of before; raises if it does not within 10 seconds."""
         settings = {**self._own_settings(), **self.options}
         words = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-        self.process = processes.spawn([find_program(), *words], log=self.directory / "log")
+        self.process = processes.spawn([find_program(), *words], log=self.log)
         eventually(self._answers)
 
     def _own_settings(self) -> dict[str, object]:
@@ -53,7 +58,7 @@ class RedisServer:
 
     def _answers(self) -> bool:
         if self.process.poll() is not None:
-            raise AssertionError(f"redis ended at once: {(self.directory / 'log').read_text()}")
+            raise AssertionError(f"redis ended at once: {self.log.read_text()}")
         try:
             return bool(self.client.ping())
         except (redis.ConnectionError, redis.BusyLoadingError):

@@ -1,0 +1,1 @@
+"""The Celery tasks, as callers and operators of Celery meet them."""
