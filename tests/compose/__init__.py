@@ -1,0 +1,1 @@
+"""The compose file, brought up for real: `make compose-check`."""
