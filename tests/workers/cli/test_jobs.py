@@ -92,7 +92,7 @@ def test_submit_prints_the_bare_id_and_wait_exits_as_run_would(system: System) -
     assert system.run(["logs", id]).stdout == b"done\n"
     listed = json.loads(system.succeed(["ls", "--json", "--label", "team=blue"]))
     assert [job["id"] for job in listed["jobs"]] == [id]
-    assert f"{id}  box   nightly  failed" in system.succeed(["ls", "--name", "nightly"])
+    assert f"{id}  box  nightly  failed  3" in system.succeed(["ls", "--name", "nightly"])
 
 
 def test_submit_to_several_hosts_prints_their_ids_in_order(system: System) -> None:
