@@ -5,9 +5,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 
+from redis import Redis
+
 from config.settings import Settings
 from remora.errors import RecordsUnavailable
-from workers.assembly import open_records
+from remora.records.records import Records, Terms
 from workers.files import read_json
 
 LATE = 3
@@ -20,7 +22,7 @@ class Unwell(Exception):
 
 def _worker(settings: Settings) -> str:
     """Look for the lease of a worker process of this machine or container, which its lease thread renews."""
-    here = [name for name in open_records(settings).processes() if name.startswith(f"{socket.gethostname()}-")]
+    here = [name for name in _records(settings).processes() if name.startswith(f"{socket.gethostname()}-")]
     if not here:
         raise Unwell("no worker of this machine holds a lease")
     return f"lease held by {', '.join(sorted(here))}"
@@ -28,7 +30,7 @@ def _worker(settings: Settings) -> str:
 
 def _beat(settings: Settings) -> str:
     """Look at the last tick that a worker has carried out; without a living worker nothing ticks either."""
-    records = open_records(settings)
+    records = _records(settings)
     last = records.last_tick()
     if last is None:
         raise Unwell("beat has never ticked")
@@ -65,6 +67,12 @@ def check(part: str, settings: Settings) -> str:
         return PARTS[part](settings)
     except RecordsUnavailable as error:
         raise Unwell(f"Redis cannot be asked: {error}") from error
+
+
+def _records(settings: Settings) -> Records:
+    # Not the assembly's: that imports Celery and paramiko, which is half a second of computing at every check.
+    redis = Redis.from_url(settings.redis_url or "", decode_responses=True, socket_timeout=5, socket_connect_timeout=5)
+    return Records(redis, Terms(settings.retention, settings.probe, settings.lease))
 
 
 def _kept_port(settings: Settings, name: str) -> int:
