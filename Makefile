@@ -13,7 +13,7 @@ up: setup       ## Start everything on this machine; Ctrl-C ends it
 
 demo:           ## See it survive: cut connections, killed workers, true exit codes
 	@deploy/setup --for demo
-	@.venv/bin/python tests/acceptance/demo.py
+	@.venv/bin/python -m tests.acceptance.demo
 
 test:           ## Run the tests; `make test ARGS="-k sshd"` runs some
 	@deploy/setup --for test

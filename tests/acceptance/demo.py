@@ -16,8 +16,8 @@ from tests.support.sshd import Sshd, new_directory
 from tests.support.system import System
 from workers.run_file import read_running
 
-PACE = {"REMORA_LEASE": "4", "REMORA_STEP": "3", "REMORA_TICK": "1"}
-"""A shorter lease than the default of 25 s, so that nobody has to watch the wait for a killed worker's lease."""
+PACE = {"REMORA_LEASE": "4", "REMORA_STEP": "3", "REMORA_TICK": "1", "REMORA_PROBE": "1"}
+"""Shorter than the defaults (a lease of 25 s, a probe each 15 s), so that nobody has to watch a clock."""
 
 
 def main() -> int:
@@ -68,7 +68,8 @@ def addresses(system: System) -> None:
     say(f"""
    API     {running.url}   (token in {system.home / "token"})
    Flower  {running.flower_url}   (user operator, password {Home(system.home).flower_password()})
-   state   {system.home}   (lease {PACE["REMORA_LEASE"]} s here, 25 s by default)""")
+   state   {system.home}
+   pace    {" ".join(f"{name}={value}" for name, value in PACE.items())}""")
 
 
 def keep(here: Stage) -> None:

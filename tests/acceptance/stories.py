@@ -19,7 +19,7 @@ HOST = "box"
 TEN_STEPS = """\
 for step in 1 2 3 4 5 6 7 8 9 10; do
     echo "step $step of 10"
-    echo "{\\"progress\\": $(( step * 10 ))e-2, \\"message\\": \\"step $step\\"}" >"$STATUS_FILE"
+    echo "$(( step * 10 ))%" >"$STATUS_FILE"
     sleep 0.3
 done
 exit 123
