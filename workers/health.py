@@ -70,7 +70,7 @@ def check(part: str, settings: Settings) -> str:
 
 
 def _records(settings: Settings) -> Records:
-    # Not the assembly's: that imports Celery and paramiko, which is half a second of computing at every check.
+    # Not the assembly's: that imports Celery and paramiko, which doubles the computing of every check.
     redis = Redis.from_url(settings.redis_url or "", decode_responses=True, socket_timeout=5, socket_connect_timeout=5)
     return Records(redis, Terms(settings.retention, settings.probe, settings.lease))
 
