@@ -29,6 +29,8 @@ class Pace:
     """How long the host is down in the middle of a job."""
     refusal: float = 20.0
     """How long the host is down when a job is asked for."""
+    recovery: float = 75.0
+    """How long a job may take to go on once its host is back; Remora's longest pause between two tries is 60."""
     silence: float = 5.0
     """How long the host accepts connections and says nothing."""
     grace: float = 10.0

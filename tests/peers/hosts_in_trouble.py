@@ -28,7 +28,7 @@ def down_meanwhile(ground: Ground, contender: Contender) -> Verdict:
         running = bool(witness.alive())
     if early.over:
         return judged(early, False, f"after {early.seconds:.0f} s", "job still running" if running else "")
-    return ran_once(contender.wait(job, ground.pace.outage + ground.pace.patience), witness)
+    return ran_once(contender.wait(job, ground.pace.outage + ground.pace.recovery), witness)
 
 
 def down_at_submit(ground: Ground, contender: Contender) -> Verdict:
@@ -39,7 +39,8 @@ def down_at_submit(ground: Ground, contender: Contender) -> Verdict:
         early = contender.wait(job, ground.pace.refusal)
     if early.over:
         return judged(early, False, f"after {early.seconds:.0f} s")
-    return ran_once(contender.wait(job, ground.pace.patience), witness)
+    ending = contender.wait(job, ground.pace.recovery)
+    return ran_once(ending, witness, f"{ending.seconds - ground.pace.refusal:.0f} s after it was back")
 
 
 def silent_host(ground: Ground, contender: Contender) -> Verdict:
@@ -50,7 +51,7 @@ def silent_host(ground: Ground, contender: Contender) -> Verdict:
     doorway.fall_silent()
     early = contender.wait(job, ground.pace.silence)
     doorway.speak()
-    return ran_once(early if early.over else contender.wait(job, ground.pace.patience * 2), witness)
+    return ran_once(early if early.over else contender.wait(job, ground.pace.recovery), witness)
 
 
 def counting(witness: Witness, *, pause: float) -> str:
@@ -58,8 +59,11 @@ def counting(witness: Witness, *, pause: float) -> str:
     return f"{witness.signs}; for i in 0 1 2 3 4 5 6 7 8 9; do echo line $i; sleep {pause}; done"
 
 
-def ran_once(ending: Ending, witness: Witness) -> Verdict:
+def ran_once(ending: Ending, witness: Witness, *remarks: str) -> Verdict:
     """Judge a job that counted: it succeeded, every line arrived, it was started once."""
     whole, starts = ending.delivers(TEN_LINES), len(witness.pids())
-    remarks = ("" if whole or not ending.over else "output not whole", "" if starts == 1 else f"started {starts} times")
+    remarks += (
+        "" if whole or not ending.over else "output not whole",
+        "" if starts == 1 else f"started {starts} times",
+    )
     return judged(ending, ending.state == "succeeded" and whole and starts == 1, *remarks)

@@ -107,5 +107,7 @@ class System:
         try:
             self.run(["down"])
         finally:
-            processes.kill(self.processes())
+            left = self.processes()
+            processes.kill(left)
+            psutil.wait_procs(left, timeout=10)
             shutil.rmtree(self.directory, ignore_errors=True)
