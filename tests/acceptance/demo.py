@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from airflow_bridge.client import RemoraClient
 from config.home import Home
 from tests.acceptance.stories import HOST, Stage, Telling, told
 from tests.support.sshd import Sshd, new_directory
@@ -49,11 +50,20 @@ def stage() -> Iterator[Stage]:
         sshd.start()
         system.up()
         system.add_host(sshd.host(HOST))
-        yield Stage(system, sshd, Telling(say))
+        with looker_on(system) as client:
+            yield Stage(system, sshd, client, Telling(say))
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         system.close()
         sshd.close()
+
+
+def looker_on(system: System) -> RemoraClient:
+    """Make a client that uses the HTTP door as any program does."""
+    home = Home(system.home)
+    running = read_running(home)
+    assert running
+    return RemoraClient(running.url, home.operator_token())
 
 
 def say(line: str) -> None:

@@ -1,16 +1,15 @@
 """The stories that the demo tells: each runs for real and gives what it saw, right or wrong."""
 
-import json
 import shlex
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import psutil
 
+from airflow_bridge.client import RemoraClient
 from tests.support.sshd import Sshd
 from tests.support.system import System
 from tests.support.waiting import eventually
@@ -20,7 +19,7 @@ TEN_STEPS = """\
 for step in 1 2 3 4 5 6 7 8 9 10; do
     echo "step $step of 10"
     echo "$(( step * 10 ))%" >"$STATUS_FILE"
-    sleep 0.3
+    sleep 0.4
 done
 exit 123
 """
@@ -56,8 +55,10 @@ class Telling:
 class Stage:
     """The system and the host that the stories run on."""
 
-    def __init__(self, system: System, sshd: Sshd, telling: Telling) -> None:
+    def __init__(self, system: System, sshd: Sshd, client: RemoraClient, telling: Telling) -> None:
         self.system = system
+        self.client = client
+        """Another caller, who looks on."""
         self.sshd = sshd
         self.telling = telling
 
@@ -65,15 +66,18 @@ class Stage:
         """Show the command that a reader would type."""
         self.telling.say(f"   $ remora {shlex.join(words[:2])} {' '.join(words[2:])}".rstrip())
 
-    def facts(self, job: str) -> dict[str, Any]:
-        """Ask for what is known of a job."""
-        told: dict[str, Any] = json.loads(self.system.succeed(["status", "--json", job]))
-        return told
-
     def newest(self) -> str:
         """Give the id of the job that was handed in last."""
-        (job,) = json.loads(self.system.succeed(["ls", "--json", "--limit", "1"]))["jobs"]
-        return str(job["id"])
+        return self.client.jobs(limit=1)["jobs"][0]["id"]
+
+    def progress(self, job: str) -> list[str]:
+        """Watch a job to its end and give each progress that it showed."""
+        seen: list[str] = []
+        while not (now := self.client.job(job))["final"]:
+            if (progress := now["progress"]) and progress not in seen:
+                seen.append(progress)
+            time.sleep(0.05)
+        return seen
 
 
 class Run:
@@ -113,12 +117,9 @@ def expect(holds: bool, otherwise: str) -> None:
 def ten_steps(stage: Stage) -> str:
     """Ten steps that write progress, and exit code 123"""
     stage.command("run", HOST, "-- ./ten-steps.sh")
-    seen: list[str] = []
     run = Run(stage, TEN_STEPS)
-    run.reach("step 3 of 10")
-    job = stage.newest()
-    while not stage.facts(job)["exit_code"]:
-        seen += [progress] if (progress := stage.facts(job)["progress"]) and progress not in seen else []
+    run.reach("step 1 of 10")
+    seen = stage.progress(stage.newest())
     code = run.code()
     expect(code == 123, f"exit code {code}")
     expect(run.lines == [f"step {number} of 10" for number in range(1, 11)], f"output {run.lines}")
@@ -170,7 +171,7 @@ def cancelled_tree(stage: Stage) -> str:
     stage.command("cancel", job)
     stage.system.succeed(["cancel", job])
     code = stage.system.run(["wait", job]).returncode
-    facts = stage.facts(job)
+    facts = stage.client.job(job)
     left = [process for process in tree if process.is_running()]
     expect(facts["state"] == "cancelled" and code == 130, f"state {facts['state']}, exit code {code}")
     expect(not left, f"{len(left)} processes are left")
