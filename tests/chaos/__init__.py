@@ -1,0 +1,1 @@
+"""Faults at random moments, and an oracle that knows what must come out of it."""
