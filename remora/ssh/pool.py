@@ -17,14 +17,14 @@ HANDSHAKES = 2
 """Handshakes under way at one address; sshd's MaxStartups begins to drop at ten, counting everybody's."""
 FIRST_PAUSE = 0.5
 """Seconds; the longest pause after the first failure."""
-LONGEST_PAUSE = 60.0
+LONGEST_PAUSE = 20.0
 """Seconds."""
 
 
 def pause(failures: int, chance: float) -> float:
     """Say how many seconds to leave a host alone after failing to connect.
 
-    Anywhere between nothing and twice as long each time: at most 0.5, 1, 2, 4 … 60 seconds. Full jitter: a
+    Anywhere between nothing and twice as long each time: at most 0.5, 1, 2, 4 … 20 seconds. Full jitter: a
     thousand hosts that fell silent together are not tried together.
 
     Args:
