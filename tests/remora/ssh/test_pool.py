@@ -104,7 +104,7 @@ def test_pauses_double_up_to_a_limit_and_are_spread_all_over(failures: int, chan
 
 
 def test_pauses_in_numbers() -> None:
-    assert [pause(failures, 1.0) for failures in (1, 2, 3, 8, 9, 1000)] == [0.5, 1, 2, 60, 60, 60]
+    assert [pause(failures, 1.0) for failures in (1, 2, 3, 8, 9, 1000)] == [0.5, 1, 2, 20, 20, 20]
 
 
 def test_all_callers_share_one_connection(pool: Pool, dialer: FakeDialer) -> None:
