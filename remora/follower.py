@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from remora.errors import RemoraError
+from remora.errors import ChannelRefused, RecordsUnavailable, RemoraError
 from remora.logs.segments import Segments, Stream
 from remora.records.records import Records
 from remora.remote.operations import Place
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 PAUSE = 0.1
 """Seconds between two reads."""
+TURN = 1.0
+"""Seconds between two looks at who is followed, and before going on after Redis did not answer."""
 PIECE = 256 * 1024
 """Most bytes of one stream in one read: what a slow link must carry before the next can be asked for."""
 STREAMS: tuple[Stream, Stream] = ("out", "err")
@@ -35,11 +37,26 @@ class Tail:
 class Follower:
     """Reads along at one host, in a thread of its own that lives while somebody follows."""
 
-    def __init__(self, host: str, records: Records, segments: Segments, session: Callable[[], Session | None]) -> None:
+    def __init__(
+        self,
+        host: str,
+        records: Records,
+        segments: Segments,
+        *,
+        session: Callable[[], Session | None],
+        broken: Callable[[Session], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            session: gives the open session, if there is one.
+            broken: called with a session that is of no more use.
+        """
         self._host = host
         self._records = records
         self._segments = segments
         self._session = session
+        self._broken = broken
         self._lock = threading.Lock()
         self._running = False
         self._woken = False
@@ -57,12 +74,20 @@ class Follower:
         while self._wanted(tails):
             try:
                 tails = self._refresh(tails)
-                until = time.monotonic() + 1.0
+                until = time.monotonic() + TURN
                 while tails and time.monotonic() < until:
                     self._read(list(tails.values()))
                     time.sleep(PAUSE)
+            except (RecordsUnavailable, ChannelRefused) as error:
+                log.info("Reading along at %s pauses: %s", self._host, error, extra={"action": "follow"})
+                self._woken = True
+                time.sleep(TURN)
             except RemoraError as error:
                 log.info("Reading along at %s stops: %s", self._host, error, extra={"action": "follow"})
+                tails = {}
+            except Exception:
+                # Without this nobody could read along at this host again.
+                log.exception("Reading along at %s failed.", self._host, extra={"action": "follow"})
                 tails = {}
 
     def _wanted(self, tails: dict[UUID, Tail]) -> bool:
@@ -94,10 +119,19 @@ class Follower:
             for tail in tails
             for stream in STREAMS
         ]
-        pieces = iter(session.read_many(wanted, time.monotonic() + 10.0))
+        pieces = iter(self._read_from(session, wanted))
         grown = [tail for tail in tails if self._store(tail, [next(pieces) for _ in STREAMS])]
         if grown:
             self._records.grow([(tail.id, tail.attempt, tail.sizes["out"], tail.sizes["err"]) for tail in grown])
+
+    def _read_from(self, session: Session, wanted: Sequence[tuple[Place, str, int, int]]) -> list[bytes]:
+        try:
+            return session.read_many(wanted, time.monotonic() + 10.0)
+        except ChannelRefused:
+            raise
+        except RemoraError:
+            self._broken(session)
+            raise
 
     def _store(self, tail: Tail, pieces: Sequence[bytes]) -> bool:
         for stream, piece in zip(STREAMS, pieces, strict=True):

@@ -54,6 +54,8 @@ class Lease:
             self._renew()
             try:
                 self._beside()
+            except RecordsUnavailable as error:
+                log.info("A regular duty waits: %s", error, extra={"action": "lease"})
             except Exception:
                 log.exception("A regular duty failed.", extra={"action": "lease"})
 

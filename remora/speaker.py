@@ -45,9 +45,9 @@ class Speaker:
         return self.kit.records.live(host) > 0
 
     def tidy(self) -> None:
-        """Close connections that nothing uses."""
+        """Close connections that nothing uses, and have those hosts asked whose bell was lost."""
         for conversation in self._all():
-            conversation.close_if_idle()
+            conversation.tidy()
 
     def _conversation(self, host: str) -> Conversation:
         with self._lock:

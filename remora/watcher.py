@@ -13,7 +13,7 @@ from remora.remote.watch import Watch
 log = logging.getLogger(__name__)
 
 Told = Callable[[set[str]], None]
-"""Called with the names of attempts that have news; with none when the watch is over."""
+"""Called with the names of attempts that have news; with none when the watch is over. It must not wait for a host."""
 
 
 class Watcher:
@@ -25,6 +25,7 @@ class Watcher:
         os.set_blocking(self._waker, False)
         self._selector.register(self._waker, selectors.EVENT_READ)
         self._lock = threading.Lock()
+        self._descriptors: dict[Watch, int] = {}
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
@@ -41,13 +42,16 @@ class Watcher:
     def add(self, watch: Watch, told: Told) -> None:
         """Wait for a watch too."""
         with self._lock:
-            self._selector.register(watch.fileno(), selectors.EVENT_READ, (watch, told))
+            descriptor = watch.fileno()
+            self._selector.register(descriptor, selectors.EVENT_READ, (watch, told))
+            self._descriptors[watch] = descriptor
         os.write(self._wake_end, b".")
 
     def remove(self, watch: Watch) -> None:
-        """Wait for it no longer; may be called twice."""
+        """Wait for it no longer; call it before the watch is closed. May be called twice."""
         with self._lock, suppress(KeyError, ValueError):
-            self._selector.unregister(watch.fileno())
+            # By the number it came with: a closed watch has none, and a later one may have been given the same.
+            self._selector.unregister(self._descriptors.pop(watch))
 
     def _run(self) -> None:
         while not self._ended:
@@ -59,12 +63,15 @@ class Watcher:
 
     def _hear(self, watch: Watch, told: Told) -> None:
         try:
-            names = watch.names()
+            told(self._names(watch))
+        except Exception:
+            # Whatever it was, the other hosts still have to be heard.
+            log.exception("What a host told could not be passed on.", extra={"action": "watch"})
+
+    def _names(self, watch: Watch) -> set[str]:
+        try:
+            return watch.names()
         except RemoraError as error:
             log.info("A watch is over: %s", error, extra={"action": "watch"})
             self.remove(watch)
-            names = set()
-        try:
-            told(names)
-        except Exception:
-            log.exception("What a host told could not be passed on.", extra={"action": "watch"})
+            return set()

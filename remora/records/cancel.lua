@@ -12,8 +12,11 @@ if state == 'accepted' then
   tell(id)
   return { 'cancelled', host, 0, released and 1 or 0 }
 end
-if state ~= 'starting' and state ~= 'running' then return { state, host, 0, 0 } end
-redis.call('HSETNX', record, 'cancel_by', ARGV[2])
-redis.call('SADD', P .. 'cancel:' .. host, id)
+if not PLACE[state] then return { state, host, 0, 0 } end
+local first = redis.call('HSETNX', record, 'cancel_by', ARGV[2]) == 1
+-- one that has ended already only gets no further attempt
+if state == 'collecting' then return { state, host, 0, 0 } end
+if first then redis.call('SADD', P .. 'cancel:' .. host, id)
+elseif redis.call('SISMEMBER', P .. 'cancel:' .. host, id) == 0 then return { state, host, 0, 0 } end
 arm(host, tonumber(ARGV[5]))
 return { state, host, 1, 0 }

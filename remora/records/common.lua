@@ -43,7 +43,8 @@ end
 
 -- Set when each step of a host is due, from what waits there. Called after every change.
 local function arm(host, probe_ms)
-  local facts = redis.call('HMGET', P .. 'host:' .. host, 'condition', 'drained', 'max_jobs', 'retry_at', 'examine')
+  local facts = redis.call('HMGET', P .. 'host:' .. host, 'condition', 'drained', 'max_jobs', 'retry_at', 'examine',
+    'out_of_contact_since')
   local earliest = math.max(now, tonumber(facts[4] or 0))
   local live = redis.call('ZCARD', P .. 'live:' .. host)
   local first = redis.call('ZRANGE', P .. 'accepted:' .. host, 0, 0, 'WITHSCORES')[2]
@@ -53,7 +54,8 @@ local function arm(host, probe_ms)
   if facts[1] ~= 'new' and facts[1] ~= 'host_key' then
     if first and facts[2] ~= '1' and live < tonumber(facts[3]) then due.submit = math.max(earliest, tonumber(first)) end
     if redis.call('SCARD', P .. 'cancel:' .. host) > 0 then due.cancel = earliest end
-    if live > 0 then due.poll = math.max(earliest, now + probe_ms)
+    if live > 0 and facts[6] then due.poll = earliest
+    elseif live > 0 then due.poll = math.max(earliest, now + probe_ms)
     elseif forget then due.poll = math.max(earliest, tonumber(forget)) end
     if redis.call('ZCARD', P .. 'ended:' .. host) > 0 then due.collect = earliest end
   end

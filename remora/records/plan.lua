@@ -1,6 +1,6 @@
 -- Take what is due at a host. Jobs to start become "starting", durably, before anything is sent.
 -- ARGV: host, process, epoch, boot id, base, most starts, JSON list of job ids to look at or "all", probe ms
--- Gives JSON {starts, live, cancels, forgets, ended, more}.
+-- Gives JSON {starts, live, cancels, forgets, ended, followed}.
 
 local host, process, epoch = ARGV[1], ARGV[2], ARGV[3]
 local refused = check_speaker(host, process, epoch)
@@ -33,6 +33,6 @@ for _, id in ipairs(redis.call('SMEMBERS', P .. 'cancel:' .. host)) do
 end
 plan.forgets = redis.call('ZRANGEBYSCORE', P .. 'forget:' .. host, '-inf', text(now), 'LIMIT', 0, 64)
 for _, id in ipairs(redis.call('ZRANGE', P .. 'ended:' .. host, 0, 63)) do table.insert(plan.ended, look(id)) end
-plan.more = #plan.starts > 0 and #plan.starts == tonumber(ARGV[6])
+plan.followed = redis.call('ZCOUNT', P .. 'follow:' .. host, text(now), '+inf') > 0
 arm(host, tonumber(ARGV[8]))
 return cjson.encode(plan)

@@ -73,8 +73,8 @@ class Plan:
     forgets: tuple[Place, ...] = ()
     ended: tuple[Due, ...] = ()
     """Jobs whose output is still to be fetched, oldest end first, 64 at most."""
-    more: bool = False
-    """Further jobs could be started right after this."""
+    followed: bool = False
+    """Somebody reads along."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,8 @@ class Settled:
     applied: frozenset[UUID] = frozenset()
     released: tuple[UUID, ...] = ()
     """Jobs whose parked ``remora.run`` waits for its message now."""
+    startable: bool = False
+    """Further jobs may be started at once."""
 
 
 def due_from(stored: Mapping[str, str]) -> Due:

@@ -243,7 +243,7 @@ class Records:
             cancels=tuple(due_from(job) for job in stored["cancels"]),
             forgets=tuple(place_from(text) for text in stored["forgets"]),
             ended=tuple(due_from(job) for job in stored["ended"]),
-            more=stored["more"],
+            followed=stored["followed"],
         )
 
     def settle(
@@ -281,7 +281,11 @@ class Records:
         if retry_in is not None:
             news["retry_in"] = _ms(retry_in)
         told = json.loads(self._run("settle", grant.host, grant.process, grant.epoch, json.dumps(news)))
-        return Settled(frozenset(UUID(id) for id in told["applied"]), tuple(UUID(id) for id in told["released"]))
+        return Settled(
+            applied=frozenset(UUID(id) for id in told["applied"]),
+            released=tuple(UUID(id) for id in told["released"]),
+            startable=told["startable"],
+        )
 
     def live(self, host: str) -> int:
         """Count the jobs that are starting or running at a host."""
@@ -302,6 +306,10 @@ class Records:
     def answer_bell(self, member: str) -> None:
         """Note that the message has arrived, so that the next wish rings again."""
         self._guard(lambda: self._redis.delete(f"{P}bell:{member}"))
+
+    def hasten(self, host: str) -> None:
+        """Have a host polled at the next tick, if it is to be polled at all."""
+        self._guard(lambda: self._redis.zadd(f"{P}due", {f"poll:{host}": self.now()}, xx=True))
 
     def tick(self) -> tuple[list[str], list[UUID]]:
         """Give the members of the due-index that nobody rings, and the jobs whose retention is over."""

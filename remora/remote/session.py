@@ -25,7 +25,8 @@ COMMAND = "exec /bin/sh -s"
 class Session:
     """One host's far side. ``exchange`` is called by one thread at a time; reads may run beside it.
 
-    After any error but ``BadRequest`` and ``ChannelRefused`` it is of no more use: open another one. Nothing depends on its memory.
+    After any error but ``BadRequest`` and ``ChannelRefused`` it is of no more use: open another one. Nothing
+    depends on its memory.
     """
 
     def __init__(self, link: Link, host: Host, installation: str, *, base: str | None = None) -> None:

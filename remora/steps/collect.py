@@ -12,12 +12,21 @@ PIECE = 1 << 20
 LIMIT = 3600.0
 """Seconds after which a job is final without the rest of its output."""
 
+
+class Missing(Permanent):
+    """Output that was there is there no more."""
+
+
 Read = Callable[[Due, Stream, int, int], bytes]
 """Reads from the host: (job, stream, offset, most bytes)."""
 
 
 def fetch_piece(due: Due, segments: Segments, read: Read) -> tuple[int, int] | None:
-    """Fetch one further piece of what is missing; the sizes then, or None if nothing is missing."""
+    """Fetch one further piece of what is missing; the sizes then, or None if nothing is missing.
+
+    Raises:
+        Missing: the host has less than it said.
+    """
     sizes: dict[Stream, int] = {"out": due.out_size, "err": due.err_size}
     totals: dict[Stream, int] = {"out": due.out_host, "err": due.err_host}
     for stream, have in sizes.items():
@@ -25,7 +34,7 @@ def fetch_piece(due: Due, segments: Segments, read: Read) -> tuple[int, int] | N
             continue
         data = read(due, stream, have, min(PIECE, totals[stream] - have))
         if not data:
-            raise Permanent(f"{stream} of job {due.id} ends at {have} of {totals[stream]} bytes on the host")
+            raise Missing(f"{stream} of job {due.id} ends at {have} of {totals[stream]} bytes on the host")
         sizes[stream] = segments.write(due.id, due.attempt, stream, have, data, sync=True)
         return sizes["out"], sizes["err"]
     return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from remora.logs.segments import Segments, Stream
 from remora.records.plan import Change, Due, Plan
 from remora.remote.operations import Answer, Operation, Place, Probe, Report
+from remora.steps import cancel
 from remora.steps.submit import INLINE
 from remora.steps.verdict import cause_of, conclusion, ending, under_way
 
@@ -23,12 +24,12 @@ class Outcome:
 
 def operations(plan: Plan) -> list[Operation]:
     """Probe the live ones, with the output of those that have ended where it is small."""
-    return [Probe(due.place, due.out_size, due.err_size, INLINE) for due in plan.live]
+    return [Probe(due.place, due.out_size, due.err_size, INLINE) for due in _asked(plan).values()]
 
 
 def outcome(plan: Plan, answer: Answer, segments: Segments) -> Outcome:
     """Judge every report; store the output that came along first."""
-    dues = {due.place: due for due in (*plan.starts, *plan.live)}
+    dues = {due.place: due for due in plan.starts} | _asked(plan)
     changes: list[Change] = []
     stale: list[Due] = []
     uncollected = False
@@ -61,6 +62,10 @@ def store_inline(due: Due, report: Report, segments: Segments) -> dict[str, str]
         f"{stream}_size": str(segments.write(due.id, due.attempt, stream, have, data or b"", sync=True))
         for stream, have, data, _ in streams
     }
+
+
+def _asked(plan: Plan) -> dict[Place, Due]:
+    return {due.place: due for due in (*plan.live, *cancel.under_way(plan))}
 
 
 def _matched(dues: dict[Place, Due], reports: Iterable[Report]) -> Iterator[tuple[Due, Report]]:

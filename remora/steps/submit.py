@@ -16,7 +16,7 @@ INLINE = 16 * 1024
 
 def operations(plan: Plan, ground: Ground, order: Callable[[Due], Order | None]) -> list[Operation]:
     """Start the new ones, and those of which it is not known whether the start arrived, where there is an order."""
-    unsure = [due for due in plan.live if due.state is State.STARTING and _same_ground(due, ground)]
+    unsure = [due for due in plan.live if _is_wanted(due) and _same_ground(due, ground)]
     orders = [(due, order(due)) for due in (*plan.starts, *unsure)]
     starts: list[Operation] = [Start(due.place, order) for due, order in orders if order]
     return starts + [Probe(due.place, inline=INLINE) for due in plan.starts]
@@ -59,6 +59,10 @@ def never_started(ids: Iterable[tuple[UUID, int]], why: str) -> list[Change]:
     """End jobs that this host can never start."""
     cause = Cause(Kind.NEVER_STARTED, evidence={"why": why})
     return [Change(id, attempt, State.FAILED, {"cause": cause_text(cause)}, stamps=("ended",)) for id, attempt in ids]
+
+
+def _is_wanted(due: Due) -> bool:
+    return due.state is State.STARTING and due.cancel_by is None
 
 
 def _same_ground(due: Due, ground: Ground) -> bool:

@@ -27,14 +27,16 @@ def cause_of(due: Due, report: Report, ground: Ground) -> Cause | None:
         return None
     if report.phase is Phase.REBOOTED or due.boot_id not in (None, ground.boot_id):
         return Cause(Kind.HOST_REBOOTED, evidence={"before": due.boot_id or "unknown", "after": ground.boot_id})
-    return _cause_of_loss(due, report)
+    return _cause_of_loss(due, report, ground)
 
 
-def _cause_of_loss(due: Due, report: Report) -> Cause | None:
+def _cause_of_loss(due: Due, report: Report, ground: Ground) -> Cause | None:
     """Judge an attempt that neither lives nor has a verdict, on a host that has not rebooted."""
     if report.phase is Phase.DIED:
         return Cause(Kind.SUPERVISOR_KILLED)
-    if report.phase is Phase.FORGOTTEN or (due.state is State.RUNNING and report.phase in (Phase.ABSENT, Phase.PLACED)):
+    # Where only the start is under way, what is not there may still come, unless the place itself has moved.
+    was_there = due.state is State.RUNNING or due.base not in (None, ground.base)
+    if report.phase is Phase.FORGOTTEN or (was_there and report.phase in (Phase.ABSENT, Phase.PLACED)):
         return Cause(Kind.WORKDIR_GONE, evidence={"directory": f"{due.base}/{due.id}.{due.attempt}"})
     if report.phase is Phase.CLAIMED and report.stale and report.cancel == "done":
         # The supervisor died between making the claim and signing it; the cancel made sure that it never wakes.
@@ -54,13 +56,20 @@ def ending(due: Due, cause: Cause, report: Report) -> Change:
         fields |= {"exit_code": str(report.exit.code), "left": str(report.exit.left)}
     if report.progress:
         fields["progress"] = report.progress
-    return Change(due.id, due.attempt, State.COLLECTING, fields, stamps=("ended",))
+    # A short job has ended before it was ever seen running.
+    unseen = "exit_code" in fields and due.started is None
+    return Change(due.id, due.attempt, State.COLLECTING, fields, stamps=("started", "ended") if unseen else ("ended",))
 
 
 def conclusion(due: Due, cause: Cause, *, incomplete: bool = False) -> Change:
     """Give the final state of an ended attempt, or the next attempt where the job's policy asks for one."""
     state = cause.state(due.success_codes | due.skip_codes)
-    if state is State.FAILED and cause.kind is not Kind.NEVER_STARTED and due.attempt <= due.retries:
+    if (
+        state is State.FAILED
+        and cause.kind is not Kind.NEVER_STARTED
+        and due.attempt <= due.retries
+        and not due.cancel_by
+    ):
         return _next_attempt(due, cause)
     fields = {"cause": cause_text(cause), "output_incomplete": str(int(incomplete))}
     if cause.kind is Kind.EXITED:

@@ -3,9 +3,11 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -94,6 +96,23 @@ class Sshd:
         processes.kill(killed)
         psutil.wait_procs(killed, timeout=10)
         return len(killed)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Have the server and its connections answer nothing for a while, as if the host hung."""
+        stopped = [psutil.Process(self.process.pid), *self._session_processes()]
+        processes.kill(stopped, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            processes.kill(stopped, signal.SIGCONT)
+
+    def vanish(self) -> None:
+        """Stop, and kill -9 the connections too, before they can be made anew; jobs live on."""
+        connections = self._session_processes()
+        self.stop()
+        processes.kill(connections)
+        psutil.wait_procs(connections, timeout=10)
 
     def live_connections(self) -> int:
         """Count the connections that are open now."""

@@ -207,7 +207,7 @@ def test_an_end_that_was_recorded_before_the_cancel_stands(records: Records) -> 
     records.settle(grant, [Change(id, 1, State.COLLECTING, {"exit_code": "0"})])
     assert records.cancel(id, by="anna", cause=CANCELLED) == (False, False)
     assert records.job(id).state is State.COLLECTING
-    assert records.job(id).cancel_by is None
+    assert records.job(id).cancel_by == "anna"
 
 
 def test_what_waits_is_due_until_it_is_done(records: Records) -> None:
