@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from remora.errors import Fenced, RecordsUnavailable
 from remora.job import Job
 from remora.records.plan import Change, Grant, Plan, Settled
 from remora.records.records import Records
+from tests.conftest import RedisFactory
 from tests.remora.engine import Engine, running
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
