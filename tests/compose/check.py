@@ -10,12 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.request import ProxyHandler, Request, build_opener
 
-from tests.compose.engine import ROOT, Docker, Engine, Failed, run
+from tests.compose.engine import ROOT, Docker, Engine, Failed, attempt, run
 from tests.compose.podman import Podman
 from tests.support.ports import free_port
 from tests.support.sshd import Sshd, new_directory
@@ -144,6 +146,21 @@ class Check:
         insist((server.home / "started").read_text() == "started\n", "the job was not started just once")
         say(f"the job ended with 42; all {LINES} lines of both streams arrived once; it was started once")
 
+    def revoked_in_flower(self) -> None:
+        """Cancel a job by the call that Flower's Revoke button makes."""
+        id = run([*self._remora(), "submit", "box", "--", "sleep 600"], self._caller()).split()[-1]
+        password = self._secret("flower.password")
+        credentials = b64encode(f"operator:{password}".encode()).decode()
+        asked = Request(f"http://{self._flower}/api/task/revoke/{id}", method="POST")
+        asked.add_header("Authorization", f"Basic {credentials}")
+        build_opener(ProxyHandler({})).open(asked, timeout=30.0).close()
+        ended = attempt([*self._remora(), "wait", id], self._caller())
+        insist(ended.returncode == 130, f"the revoked job ended with {ended.returncode}: {ended.stderr}")
+        say("a job was cancelled through Flower")
+
+    def _secret(self, name: str) -> str:
+        return self._engine.inside(self._container("gateway"), "cat", f"/var/lib/remora/{name}").stdout.strip()
+
     def _kill_worker(self) -> None:
         worker = self._container("worker")
         before = self._pid(worker)
@@ -193,9 +210,8 @@ class Check:
 
     def _caller(self) -> dict[str, str]:
         """Give the environment of a caller on this machine, who has copied the token."""
-        token = self._engine.inside(self._container("gateway"), "cat", "/var/lib/remora/token").stdout.strip()
         own = {"REMORA_HOME": str(self._directory / "caller"), "REMORA_URL": f"http://{self._door}"}
-        return {**os.environ, **own, "REMORA_TOKEN": token}
+        return {**os.environ, **own, "REMORA_TOKEN": self._secret("token")}
 
 
 def insist(good: object, words: str) -> None:
@@ -239,6 +255,7 @@ def _walk(check: Check) -> None:
         check.guarded()
         with check.host() as server:
             check.job_survives_its_worker(server)
+            check.revoked_in_flower()
             check.healthy()
 
 
