@@ -24,6 +24,8 @@ def all_works() -> Iterator[Works]:
     sshd.start()
     with Works(sshd) as works:
         yield works
+        # Results that are still referred to would look for their Redis for minutes when they are dropped.
+        RedisTestBackend(LocalRedis(works.redis), works.caller).teardown()
     sshd.close()
 
 
