@@ -39,8 +39,8 @@ exit 42
 """Runs for 12 seconds."""
 OUT = "".join(f"line {number}\n" for number in range(1, LINES + 1))
 ERR = "".join(f"murmur {number}\n" for number in range(1, LINES + 1))
-OWNER = 1000
-"""The user of the containers, who must own the key."""
+OWNER = os.geteuid() or 1000
+"""The user of the containers, who must own the key and may not be root."""
 
 
 class Check:
@@ -61,7 +61,8 @@ class Check:
         say("the image is built")
         files = self._directory / "ssh"
         files.mkdir()
-        os.environ.update({**named, "SSH_FILES": str(files), "GATEWAY_AT": self._door, "FLOWER_AT": self._flower})
+        places = {"SSH_FILES": str(files), "GATEWAY_AT": self._door, "FLOWER_AT": self._flower}
+        os.environ.update({**named, **places, "RUN_AS": f"{OWNER}:{OWNER}"})
         try:
             self._engine.compose("up", "--detach")
             say("docker-compose.yml is up")
@@ -202,8 +203,7 @@ class Check:
         key = self._directory / "ssh" / "id_ed25519"
         shutil.copy(server.client_key.path, key)
         key.chmod(0o600)
-        if os.geteuid() == 0:
-            shutil.chown(key, OWNER, OWNER)
+        shutil.chown(key, OWNER)
 
     def _remora(self) -> list[str]:
         return [str(ROOT / ".venv" / "bin" / "remora")]
