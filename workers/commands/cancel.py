@@ -5,14 +5,14 @@ import click
 from airflow_bridge.answers import Job
 from workers.console.announcing import Announcer
 from workers.console.jobs import full_id
-from workers.console.options import as_json, verbose
+from workers.console.options import as_json, job_ids, verbose
 from workers.console.server import client
 from workers.console.telling import tell_jobs_json
 from workers.console.together import Together
 
 
 @click.command()
-@click.argument("ids", metavar="ID…", nargs=-1, required=True)
+@job_ids
 @click.option("--no-wait", is_flag=True, help="Return when the wish is stored; it is carried out in any case.")
 @verbose
 @as_json

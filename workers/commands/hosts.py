@@ -9,13 +9,14 @@ from airflow_bridge.answers import Host
 from airflow_bridge.client import RemoraClient
 from airflow_bridge.errors import NotFound
 from workers.console.announcing import Announcer
+from workers.console.completing import complete_hosts
 from workers.console.examining import examined, insist_on_ready, person_accepts
 from workers.console.options import Pair, as_json
 from workers.console.server import client, server_is_here
 from workers.console.targets import key_of, read_target
 from workers.console.telling import tell_facts, tell_json, tell_table
 
-NAME = click.argument("name")
+NAME = click.argument("name", shell_complete=complete_hosts)
 
 
 @click.group()
@@ -171,7 +172,7 @@ def resume(name: str, *, as_json: bool) -> None:
 
 
 @hosts.command()
-@click.argument("names", metavar="NAME…", nargs=-1, required=True)
+@click.argument("names", metavar="NAME…", nargs=-1, required=True, shell_complete=complete_hosts)
 def rm(names: tuple[str, ...]) -> None:
     """Forget hosts; refused while they have jobs that have not ended."""
     with client() as server:

@@ -6,6 +6,7 @@ import click
 
 from airflow_bridge.answers import Output, content
 from airflow_bridge.client import RemoraClient, Stream
+from workers.console.completing import complete_jobs
 from workers.console.jobs import full_id
 from workers.console.options import as_json, raw
 from workers.console.server import client
@@ -14,7 +15,7 @@ from workers.console.telling import tell_json
 
 
 @click.command()
-@click.argument("id", metavar="ID")
+@click.argument("id", metavar="ID", shell_complete=complete_jobs)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
 @click.option("--stderr", "stream", flag_value="err", default="out", help="Its stderr in place of its stdout.")
 @click.option("--attempt", type=click.IntRange(1), help="Of this attempt  [default: the present one]")

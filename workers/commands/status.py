@@ -8,13 +8,13 @@ import click
 from airflow_bridge.answers import Job
 from workers.console.announcing import HELD
 from workers.console.jobs import full_id
-from workers.console.options import as_json
+from workers.console.options import as_json, job_ids
 from workers.console.server import client
 from workers.console.telling import tell_facts, tell_jobs_json
 
 
 @click.command()
-@click.argument("ids", metavar="ID…", nargs=-1, required=True)
+@job_ids
 @as_json
 def status(ids: tuple[str, ...], *, as_json: bool) -> None:
     """Show what is known of jobs: state, exit code, cause, progress, times."""

@@ -7,14 +7,14 @@ import click
 from workers.console import exits
 from workers.console.announcing import Announcer
 from workers.console.jobs import full_id
-from workers.console.options import Seconds, as_json, verbose
+from workers.console.options import Seconds, as_json, job_ids, verbose
 from workers.console.server import client
 from workers.console.telling import tell_jobs_json
 from workers.console.together import Together
 
 
 @click.command()
-@click.argument("ids", metavar="ID…", nargs=-1, required=True)
+@job_ids
 @click.option("--timeout", type=Seconds(), help="Wait no longer than this; then exit with 124.")
 @verbose
 @as_json

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from airflow_bridge.answers import content
+from workers.console.completing import complete_hosts, complete_jobs
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _COMMAND = "remora.command"
@@ -58,7 +59,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FILE_OR_DASH = click.Path(exists=True, dir_okay=False, allow_dash=True)
 
 _JOB_OPTIONS = (
-    click.argument("words", nargs=-1),
+    click.argument("words", nargs=-1, shell_complete=complete_hosts),
     click.option("--script", type=_FILE, help="Run this file in place of COMMAND; words after -- are its arguments."),
     click.option("--shell", metavar="SHELL", help="Shell for COMMAND, or a script without #!  [default: /bin/sh]"),
     click.option("-e", "--env", type=Pair(), multiple=True, help="Environment variable; may be repeated."),
@@ -83,6 +84,7 @@ def job_options(verb: Verb) -> Verb:
     return verb
 
 
+job_ids = click.argument("ids", metavar="ID…", nargs=-1, required=True, shell_complete=complete_jobs)
 as_json = click.option("--json", "as_json", is_flag=True, help="Tell everything as JSON, on stdout.")
 raw = click.option("--raw", is_flag=True, help="Escape no control characters, even on a terminal.")
 verbose = click.option(

@@ -13,7 +13,9 @@ from workers.console.failures import Failure
 from workers.files import read_json
 
 FIRST_PATIENCE = 5.0
-"""Seconds for which a server that should be there is waited for; it may be restarting."""
+"""Seconds for which a server that was not seen yet is waited for."""
+SUPERVISED_PATIENCE = 20.0
+"""The same for one whose supervisor lives here, so that it is just starting again."""
 PATIENCE = 120.0
 """Seconds for which a server that was there is waited for."""
 
@@ -24,6 +26,8 @@ class Server:
 
     url: str
     token: str = field(repr=False)
+    supervised: bool = False
+    """Whether `remora up` keeps it alive on this machine."""
 
     @property
     def here(self) -> bool:
@@ -38,20 +42,23 @@ def find_server(environ: Mapping[str, str]) -> Server:
         Failure: none is known, or no token for it.
     """
     home = find_home(environ)
-    url = environ.get("REMORA_URL") or _member(home, "run.json", "url") or _member(home, "login.json", "url")
+    running = _url_here(home)
+    url = environ.get("REMORA_URL") or running or _member(home, "login.json", "url")
     if not url:
         raise Failure(
             "no server: none runs here and REMORA_URL is not set",
             code=exits.NO_SERVER,
             advice="Run `remora up --detach`; for a server elsewhere, `remora login URL`.",
         )
-    return Server(url, _token(environ, home, url))
+    return Server(url, _token(environ, home, url), supervised=url == running)
 
 
-def client() -> RemoraClient:
-    """Give a client of that server."""
+def client(*, first_patience: float | None = None) -> RemoraClient:
+    """Give a client of that server, which is waited for so many seconds if it does not answer at first."""
     server = find_server(os.environ)
-    return RemoraClient(server.url, server.token, patience=PATIENCE, first_patience=FIRST_PATIENCE)
+    usual = SUPERVISED_PATIENCE if server.supervised else FIRST_PATIENCE
+    first = usual if first_patience is None else first_patience
+    return RemoraClient(server.url, server.token, patience=PATIENCE, first_patience=first)
 
 
 def server_is_here() -> bool:
@@ -75,6 +82,24 @@ def _token(environ: Mapping[str, str], home: Home, url: str) -> str:
     raise Failure(
         f"no token for {url}", code=exits.NOT_ALLOWED, advice="Set REMORA_TOKEN, or run `remora login` with that URL."
     )
+
+
+def _url_here(home: Home) -> str | None:
+    """Give the server that runs here; None also when only its note is left of it."""
+    running = read_json(home.path / "run.json") or {}
+    return _member(home, "run.json", "url") if _alive(running.get("supervisor")) else None
+
+
+def _alive(pid: object) -> bool:
+    if not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _member(home: Home, file: str, name: str) -> str | None:

@@ -110,6 +110,15 @@ def test_a_server_that_does_not_answer_is_told_with_its_address() -> None:
     assert f"No server answers at {url}" in done.stderr
 
 
+def test_a_note_of_a_server_that_has_died_is_no_server(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (tmp_path / "run.json").write_text(f'{{"url": "http://127.0.0.1:{free_port()}", "supervisor": {gone.pid}}}')
+    done = remora("ls", home=str(tmp_path))
+    assert done.returncode == 69
+    assert "no server" in done.stderr
+
+
 def test_a_token_of_one_server_is_not_sent_to_another(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("rmr_secret\n")
     (tmp_path / "run.json").write_text('{"url": "http://127.0.0.1:1"}')
