@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import psutil
 
 from airflow_bridge.client import RemoraClient
+from tests.support import processes
 from tests.support.sshd import Sshd
 from tests.support.system import System
 from tests.support.waiting import eventually
@@ -172,7 +173,7 @@ def cancelled_tree(stage: Stage) -> str:
     stage.system.succeed(["cancel", job])
     code = stage.system.run(["wait", job]).returncode
     facts = stage.client.job(job)
-    left = [process for process in tree if process.is_running()]
+    left = [process for process in tree if processes.lives(process)]
     expect(facts["state"] == "cancelled" and code == 130, f"state {facts['state']}, exit code {code}")
     expect(not left, f"{len(left)} processes are left")
     return f"`remora wait` exits with {code}; {facts['message']}; none of its processes is left"

@@ -92,6 +92,14 @@ def kill(processes: Iterable[psutil.Process], signal_number: int = signal.SIGKIL
             continue
 
 
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process has not ended; a zombie has, and only nobody has asked for its exit code yet."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def those(condition: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
     """Give the processes of this machine that meet a condition; what may not be looked at does not."""
     found = []

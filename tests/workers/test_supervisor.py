@@ -69,7 +69,7 @@ def supervise(tmp_path: Path) -> Iterator[Start]:
 
 
 def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return not psutil.pid_exists(pid) or not processes.lives(psutil.Process(pid))
 
 
 def test_it_starts_again_what_is_killed(supervise: Start) -> None:

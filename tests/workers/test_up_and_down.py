@@ -84,7 +84,7 @@ def last_line(done: subprocess.CompletedProcess[bytes]) -> str:
 
 
 def all_gone(those: list[psutil.Process]) -> bool:
-    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in those)
+    return not any(processes.lives(process) for process in those)
 
 
 def test_every_part_answers_when_it_returns(system: System) -> None:
