@@ -3,6 +3,7 @@
 # below (the rest of the path), name (of the program's file).
 # Answers "unfit WHY" or the lines base, home, program, moment; nothing here is read from a profile.
 
+mask=$(umask)   # the jobs' own
 umask 077
 
 tell_home() { # an account may have no HOME, and sshd's may be wrong

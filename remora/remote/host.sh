@@ -7,7 +7,7 @@
 # BASE/                    0700                                                             made by the held shell
 #   rt-<sha>.sh            this program, named by its checksum                              held shell, by rename
 #   keeper                 "PID BORN" of the process that holds outputs to their caps       keeper
-#   bells/PID.BORN         FIFO of one watcher                                              watcher
+#   bells/PID.BORN         FIFO of one watcher; supervisors write their names there     watcher
 #   uploads/NAME           a payload too large for an exchange; NAME.part until complete    bulk shell, by rename
 #   JOB.ATTEMPT/           0700, one attempt (a "place")                                    held shell
 #     manifest             JSON: enough to adopt the job; no secrets                        held shell
@@ -91,7 +91,7 @@ detach() { # VERB …: run this program in a session of its own, nobody's child,
   ( $setsid $restore /bin/sh "$program" "$@" < /dev/null > /dev/null 2>&1 & )
 }
 
-ring() { # PLACE: tell every watcher; opened for reading too, so that it does not wait for one
+ring() { # PLACE: tell every watcher that there is news; opened for reading too, so that it does not wait for one
   for bell in "$base"/bells/*; do
     [ ! -p "$bell" ] || printf '%s\n' "$1" 1<> "$bell"
   done
@@ -99,8 +99,8 @@ ring() { # PLACE: tell every watcher; opened for reading too, so that it does no
 
 # ---- 2. Detached: the supervisor and those who end attempts -----------------------------------------------------------
 
-supervise() { # PLACE TAG WALL IDLE GRACE CAP SWEEP USER
-  place=$1 tag=$2 wall=$3 idle=$4 grace=$5 cap=$6 sweep=$7 user=$8 guard=
+supervise() { # PLACE TAG WALL IDLE GRACE CAP SWEEP USER UMASK
+  place=$1 tag=$2 wall=$3 idle=$4 grace=$5 cap=$6 sweep=$7 user=$8 mask=$9 guard=
   cd "$base/$place" || exit 1
   trap : HUP INT QUIT TERM
   identify $$
@@ -148,6 +148,7 @@ become_job() { # in the job's own process, until its program takes it over
   # Whoever cancels writes "cancel" and then looks for "job"; we write "job" and then look for "cancel".
   [ ! -e cancel ] || exit 143
   here=$base/$place
+  umask "$mask"
   if [ "$user" != - ]; then
     exec $setsid sudo -n -H -u "$user" -- /bin/sh -c 'base=$1 place=$2 here=$3 tag=$4 setsid=
       export REMORA_JOB_ID="${place%.*}" REMORA_ATTEMPT="${place##*.}" REMORA_MARK="$place:"
@@ -274,9 +275,8 @@ end_all() { # PLACE LEADER GRACE: TERM, grace, then stop and KILL until none is 
   fi 2>/dev/null
   while find_members "$1" "$2" 0; [ -n "$pids" ] && [ $round -lt 60 ]; do
     tally
-    # Stopped ones cannot fork away while the others are killed.
-    kill -STOP $pids
-    [ $round -eq 0 ] || kill -KILL $pids
+    # Stopped ones cannot fork away while the others are killed. Not behind sudo: it would stop with them, for good.
+    if [ $round -eq 0 ] && [ "$user" = - ]; then kill -STOP $pids; else kill -KILL $pids; fi
     [ $round -lt 5 ] || pause 5
     round=$((round + 1))
   done 2>/dev/null
@@ -293,7 +293,7 @@ end_members() { # GRACE, in the attempt's directory: end_all with the rights of 
   if [ "$user" = - ]; then end_all "$place" "$leader" "$1"; return; fi
   set -- "$1" $({ cat "$program"; printf '\nend_all %s %s %s; echo $ended $left\n' "$place" "$leader" "$1"; } |
     sudo -n -u "$user" /bin/sh -s)
-  ended=${2:-0} left=${3:-0}
+  ended=${2:-0} left=${3:-1}
 }
 
 finish() { # GRACE, in the attempt's directory: wait until there is something to end, then end it; sets ended, left
@@ -416,17 +416,25 @@ place_files() { # PLACE TAG MANIFEST ORDER COMMAND STDIN
     put "$1/manifest" "$3" && put "$1/order.$2" "$4" && put "$1/command.$2" "$5" && put "$1/stdin.$2" "$6"
 }
 
+drop_uploads() { # PAYLOAD…
+  for payload do
+    case $payload in @*) rm -f "uploads/${payload#@}" ;; esac
+  done
+}
+
 start() { # PLACE TAG MANIFEST ORDER COMMAND STDIN WALL IDLE GRACE CAP SWEEP USER
   if [ -e "$1/start" ]; then
+    drop_uploads "$3" "$4" "$5" "$6"
     printf 'start %s dup\n' "$1"
   elif [ ! -f "$program" ]; then
     printf 'start %s gone %s is no longer there\n' "$1" "$program"
   elif place_files "$1" "$2" "$3" "$4" "$5" "$6" 2>/dev/null; then
-    detach supervise "$1" "$2" "$7" "$8" "$9" "${10}" "${11}" "${12}"
+    detach supervise "$1" "$2" "$7" "$8" "$9" "${10}" "${11}" "${12}" "${mask:-022}"
     printf 'start %s new\n' "$1"
   else
     printf 'start %s error %s\n' "$1" "$(place_files "$1" "$2" "$3" "$4" "$5" "$6" 2>&1 | tail -n 1)"
     rm -f "$1/order.$2" "$1/command.$2" "$1/stdin.$2"
+    drop_uploads "$3" "$4" "$5" "$6"
   fi
 }
 
@@ -482,7 +490,7 @@ probe() { # NONCE PLACE…: all that the files say; the caller draws the conclus
   fi
   if [ -n "$empty" ]; then
     answer "$nonce" stale
-    find $empty -prune -size 0 -mmin +0 2>/dev/null
+    find $empty -prune -size 0 -mmin +1 2>/dev/null
   fi
   answer "$nonce" sizes
   over 'ls -ln' 'out err' "$@"
@@ -523,7 +531,7 @@ watch() { # NONCE: print the names of attempts that begin or end, until standard
     ! alive "${older%.*}" "${older#*.}" || kill -9 "${older%.*}"
     rm -f "bells/$older"
   done
-  mkfifo "$bell" || { answer "$1" unwatchable; return 1; }
+  mkfifo "$bell" || { answer "$1" unwatchable; exit 1; }
   identify $$
   me=$born
   exec 3<> "$bell" 4<&0   # an asynchronous command's own standard input is /dev/null

@@ -87,18 +87,20 @@ class Session:
         return answer
 
     def watch(self, deadline: float) -> Watch:
-        """Be told of ends; an older watch of this base ends.
+        """Be told when attempts start and end; an older watch of this base ends.
 
         Raises:
-            HostUnfit: the file system has no FIFOs: ask now and then instead.
+            ChannelRefused: no further session now, or no FIFOs in its file system: ask now and then instead.
         """
         shell, nonce = self._new_shell(deadline), new_nonce()
         try:
             self._enter(shell, deadline)
             request = protocol.group([f"watch {nonce}"], nonce=nonce)
             shell.ask(request, nonce=nonce, deadline=deadline, until="watching")
-        except Exception:
+        except Exception as error:
             shell.close()
+            if b"unwatchable" in shell.said:
+                raise ChannelRefused(f"{self._host.name} has no FIFOs in {self._base}") from error
             raise
         return Watch(shell)
 
@@ -179,6 +181,8 @@ class Session:
                 items.append(self._launch(operation, deadline) if isinstance(operation, Start) else operation)
             except BadRequest as error:
                 refused.append(Started(operation.place, StartOutcome.REFUSED, str(error), permanent=True))
+            except _NoRoomError as error:
+                refused.append(Started(operation.place, StartOutcome.REFUSED, str(error)))
         return items, refused
 
     def _launch(self, start: Start, deadline: float) -> Launch:
@@ -193,7 +197,9 @@ class Session:
         with self._bulk_turn(deadline):
             nonce = new_nonce()
             request = protocol.group([f"upload {nonce} {name} {len(data)}"], nonce=nonce)
-            self._bulk_shell(deadline).ask(request, nonce=nonce, deadline=deadline, payload=data)
+            reply = self._bulk_shell(deadline).ask(request, nonce=nonce, deadline=deadline, payload=data)
+        if ("stored", str(len(data))) not in [section.words for section in sections(reply, nonce=nonce)]:
+            raise _NoRoomError(f"{len(data)} bytes could not be stored in {self._base}: is the disk full?")
 
     def _joined(self, answer: Answer, batch: Sequence[Item], found: Evidence) -> Answer:
         probes = [item for item in batch if isinstance(item, Probe)]
@@ -236,6 +242,10 @@ class Session:
         return [
             _inside(piece, int(section.words[3]), section.content) for piece, section in zip(pieces, found, strict=True)
         ]
+
+
+class _NoRoomError(Exception):
+    """An upload did not arrive whole."""
 
 
 def _cut_to(piece: Slice, end: int) -> Slice:

@@ -1,4 +1,4 @@
-"""A second channel on which a host tells by itself which attempts have ended."""
+"""A second channel on which a host tells by itself which attempts have news: that they run, that they ended."""
 
 import select
 
@@ -7,7 +7,7 @@ from remora.remote.shell import HeldShell
 
 
 class Watch:
-    """What it tells are hints: an end that was not heard is found by the next probe."""
+    """What it tells are hints: news that was not heard is found by the next probe."""
 
     def __init__(self, shell: HeldShell) -> None:
         """Take over a shell that runs the watch."""

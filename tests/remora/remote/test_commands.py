@@ -1,5 +1,7 @@
 """What a job says and how it ends arrives as it was, whatever it is made of."""
 
+import os
+
 import pytest
 
 from remora.remote.operations import Order, Phase, Probe
@@ -88,6 +90,18 @@ def test_a_syntax_error_ends_the_job_and_is_told_on_standard_error(any_shell: Fa
     assert report.exit
     assert report.exit.code in (1, 2, 3)
     assert report.err
+
+
+def test_the_job_has_the_umask_of_the_account_and_not_ours(any_shell: Far) -> None:
+    before = any_shell.run(Order(command="umask; ulimit -n"))
+    assert before.out
+    assert int(before.out.split()[0], 8) == _own_umask()
+
+
+def _own_umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def test_a_missing_directory_keeps_the_program_from_running(any_shell: Far) -> None:

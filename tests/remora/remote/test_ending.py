@@ -1,5 +1,7 @@
 """Cancels, time limits and the sweep end a job with all its processes; what nobody asked to end is left alone."""
 
+import os
+import signal
 import time
 
 import psutil
@@ -168,6 +170,18 @@ def test_one_job_is_ended_and_the_next_one_is_not(far: Far) -> None:
     assert len(far.members(tenth)) == 3
     _cancel(far, tenth)
     far.until_phase(tenth, Phase.ENDED)
+
+
+def test_a_process_group_that_somebody_kills_is_a_signal(far: Far) -> None:
+    """Probe 8: the operator polls for ever."""
+    place = far.start(Order(command="sleep 318 & sleep 319"))
+    far.sleeping(place, 3)
+    pid = far.report(place).pid
+    assert pid
+    os.killpg(pid, signal.SIGKILL)
+    report = far.until_phase(place, Phase.ENDED)
+    assert report.exit
+    assert (report.exit.code, report.exit.signal, report.exit.cancelled) == (137, 9, False)
 
 
 def test_a_killed_supervisor_is_seen_and_its_job_can_still_be_cancelled(far: Far) -> None:

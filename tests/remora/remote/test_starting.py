@@ -107,6 +107,14 @@ def test_a_start_sent_again_is_told_to_be_a_duplicate(far: Far) -> None:
     assert far.started(Order(command="sleep 0.2"), place).outcome is StartOutcome.DUPLICATE
 
 
+def test_a_large_job_sent_again_leaves_no_upload_behind(near: Far) -> None:
+    place = near.start(Order(command="sleep 0.3", stdin=b"x" * 500_000))
+    near.until(place, lambda report: report.phase is not Phase.PLACED)
+    again = near.started(Order(command="sleep 0.3", stdin=b"x" * 500_000), place)
+    assert again.outcome is StartOutcome.DUPLICATE
+    assert list((near.base / "uploads").glob("*.stdin*")) == []
+
+
 def test_a_claim_that_stays_empty_is_called_stale_and_never_starts(near: Far) -> None:
     place = new_place()
     directory = near.directory(place)
