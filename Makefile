@@ -1,6 +1,6 @@
 # One command a verb; what it does is a program that can be called without make.
 
-.PHONY: help setup up demo test lint chaos peers compose-check clean
+.PHONY: help setup up demo test lint bench chaos peers compose-check clean
 
 help:           ## Tell the verbs
 	@sed -n 's/^\([a-z-]*\): .*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,6 +26,10 @@ lint:           ## Check style, imports and types
 peers:          ## Run the same probes against other tools and print the table
 	@deploy/setup --for test
 	@tests/peers/run
+
+bench:          ## Measure side by side and print the table; WORDS="output memory" chooses rows
+	@deploy/setup --for test
+	@.venv/bin/python -m bench.run $(WORDS)
 
 chaos:          ## Hurt a whole system at random moments; FULL=1, SEED=n, PARTS="P1 P9"
 	@deploy/setup --for test
