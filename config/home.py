@@ -34,7 +34,7 @@ class Home:
         return self._once("installation", lambda: secrets.token_hex(6))
 
     def seal_key(self) -> bytes:
-        """Give the key that seals payloads at rest, made on first use: 32 random bytes in base64, as Fernet takes them."""
+        """Give the key that seals payloads at rest, made on first use: 32 random bytes in base64, for Fernet."""
         return self._once("seal.key", lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()).encode()
 
     def redis_password(self) -> str:
