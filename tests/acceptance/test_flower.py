@@ -111,6 +111,21 @@ def test_an_ended_job_shows_its_true_exit_code(probing: System, chromium: WebDri
     assert shown["Host"] == HOST
 
 
+def test_a_flower_that_was_killed_knows_the_jobs_again(probing: System, chromium: WebDriver) -> None:
+    job = submit(probing, "remembered", "exit 5")
+    assert probing.run(["wait", job]).returncode == 5
+    (before,) = probing.processes("flower")
+    before.kill()
+
+    def back() -> bool:
+        chromium.refresh()
+        return bool(chromium.find_elements(By.ID, "tasks-table"))
+
+    eventually(lambda: not processes.lives(before))
+    eventually(back, timeout=40, interval=0.5)
+    shows(chromium, job, Name="remembered", State="FAILURE", Exit_code="5")
+
+
 def test_only_jobs_have_rows_and_no_command_is_shown(probing: System, chromium: WebDriver) -> None:
     job = submit(probing, "plain", "echo s3cret-word")
     probing.run(["wait", job])

@@ -14,6 +14,9 @@ from workers.process import settings_with_redis
 FACE = Path(__file__).parents[2] / "deploy" / "flower" / "flowerconfig.py"
 """Executed by Flower itself."""
 
+_LISTENS_BY = 5.0
+"""Seconds after which Flower surely hears events."""
+
 
 @click.command()
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -35,7 +38,9 @@ def flower(*, address: str, behind_proxy: bool) -> None:
     from flower.urls import settings as pages
 
     from workers.app import make_app
+    from workers.assembly import desk
     from workers.flower.access import NoPassword
+    from workers.flower.past import recall
 
     try:
         apply_options("remora", [f"--conf={FACE}", f"--address={address}", f"--port={port}", "--logging=warning"])
@@ -46,6 +51,10 @@ def flower(*, address: str, behind_proxy: bool) -> None:
     pages["xheaders"] = behind_proxy
     signal.signal(signal.SIGTERM, _end)
     server = Flower(capp=make_app(settings, settings.redis_url or ""), options=options, **pages)
+    counter = desk(settings)
+    recall(counter, server.events.state)
+    # Once more when it listens: what ended in between has told nobody.
+    server.io_loop.call_later(_LISTENS_BY, recall, counter, server.events.state)
     server.start_http_server()
     try:
         server.start()
