@@ -10,10 +10,12 @@ from celery.exceptions import Ignore, Reject
 from celery.states import RETRY
 from kombu.utils.json import dumps
 from pydantic import ValidationError
+from redis.exceptions import RedisError
 
 from remora.desk import Desk
 from remora.errors import NotFound, Permanent, RemoraError, Transient
 from remora.job import Job, JobRequest
+from remora.records.scripts import ours
 from remora.state import State
 from tasks.application import Application
 from tasks.names import RUN, RUN_QUEUE
@@ -44,7 +46,10 @@ class Run(Task):  # type: ignore[type-arg] # celery's Task is generic only to ty
         The job's record knows what was asked, so the retry does not repeat it.
         """
         # Before it is parked: once it is, another worker may already be writing the result.
-        self.update_state(state=RETRY)
+        try:
+            self.update_state(state=RETRY)
+        except RedisError as error:
+            raise ours(error) from error
         again = self.signature_from_request(
             self.request, (), {"check": check}, retries=self.request.retries + 1, queue=RUN_QUEUE
         )

@@ -8,10 +8,14 @@ from pytest_celery import CeleryTestSetup
 
 from remora.job import JobRequest
 from remora.state import State
+from tests.conftest import RedisFactory
 from tests.support.waiting import eventually
 from tests.tasks.conftest import Send
 from tests.tasks.test_canvas import job
 from tests.tasks.works import HOST, PATIENCE, Works
+from workers.beat import ENOUGH
+
+SENT = "Sending due task reconcile"
 
 
 def test_the_nodes_of_pytest_celery_answer(celery_setup: CeleryTestSetup, send: Send) -> None:
@@ -99,6 +103,32 @@ def test_a_worker_ends_in_time_while_a_host_is_silent(works: Works, send: Send, 
     works.mend()
     assert sent.get(timeout=PATIENCE)["state"] == "succeeded"
     assert works.lines(mark) == ["ran"]
+
+
+def test_ticks_do_not_pile_up_while_nobody_works(works: Works) -> None:
+    works.worker.kill()
+    others = [b"an older message"] * (ENOUGH - 2)
+    works.redis.client.lpush("remora", *others)
+    eventually(lambda: works.redis.client.llen("remora") == ENOUGH, timeout=PATIENCE)
+    ticks = works.beat.printed().count(SENT)
+    eventually(lambda: works.beat.printed().count(SENT) >= ticks + 3, timeout=PATIENCE)
+    assert works.redis.client.llen("remora") == ENOUGH
+    works.redis.client.lrem("remora", 0, "an older message")
+    works.mend()
+    works.await_quiet()
+
+
+def test_a_run_waits_while_the_records_are_away(make_redis: RedisFactory, all_works: Works, mark: str) -> None:
+    """The broker delivers the message, but nothing can be recorded."""
+    broker = make_redis()
+    with Works(all_works.sshd, broker=broker) as works:
+        works.redis.kill()
+        # Without a result, or the caller would want to wait for it there already.
+        sent: Any = job(works.caller, f"echo ran >> {mark}").apply_async(ignore_result=True)
+        eventually(lambda: "Redis does not serve us now" in works.worker.printed(), timeout=PATIENCE)
+        works.redis.start()
+        works.await_state(sent.id, State.SUCCEEDED)
+        assert works.lines(mark) == ["ran"]
 
 
 def test_one_of_two_beats_may_be_killed(works: Works, send: Send, mark: str) -> None:

@@ -108,7 +108,13 @@ def test_a_forged_result_builds_nothing_and_leaves_the_job_alone(works: Works, s
     sent = send(f"until [ -e {mark} ]; do sleep 0.1; done")
     works.await_parked(sent.id)
     forged = {"exc_type": "system", "exc_module": "os", "exc_message": ["touch forged"]}
-    meta = {"task_id": sent.id, "status": "FAILURE", "result": forged, "traceback": None, "children": []}
+    meta: dict[str, Any] = {
+        "task_id": sent.id,
+        "status": "FAILURE",
+        "result": forged,
+        "traceback": None,
+        "children": [],
+    }
     works.redis.client.set(f"celery-task-meta-{sent.id}", dumps(meta))
     with pytest.raises(SecurityError):
         _ = sent.result

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Self, cast
+from typing import Any, Self, cast
 from uuid import UUID
 
 from celery import Celery
@@ -17,7 +17,7 @@ from tests.support.part import Part
 from tests.support.redis import RedisServer
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
-from workers.assembly import desk
+from workers.assembly import build_app, build_desk, open_records
 
 HOST = "box"
 QUICK = {
@@ -36,18 +36,26 @@ PATIENCE = 45.0
 class Works:
     """A small Remora without its HTTP door, all of whose processes a test may kill."""
 
-    def __init__(self, sshd: Sshd) -> None:
-        """Start everything; returns when the host is ready."""
+    def __init__(self, sshd: Sshd, *, broker: RedisServer | None = None) -> None:
+        """Start everything; returns when the host is ready.
+
+        Args:
+            broker: what carries the messages, if that is not the Redis of the records.
+        """
         self.sshd = sshd
         self.redis = RedisServer()
         self.redis.start()
         self.home = Path(tempfile.mkdtemp(prefix="remora-test-works-"))
         self.settings = {**QUICK, "REMORA_HOME": str(self.home), "REMORA_REDIS_URL": self.redis.url}
+        broker_url = broker.url if broker else self.redis.url
+        self.settings |= {"REMORA_BROKER_URL": broker_url} if broker else {}
         self.worker = Part(["worker", "--threads", "2"], self.settings, ready=" ready.")
         self.beat = self.new_beat()
-        self.caller = Celery("caller", broker=self.redis.url, backend=self.redis.url, set_as_current=False)
+        self.caller = Celery("caller", broker=broker_url, backend=self.redis.url, set_as_current=False)
         """An app that knows nothing of ours."""
-        self.desk = desk(load(self.settings))
+        settings = load(self.settings)
+        self._app = build_app(settings)
+        self.desk = build_desk(settings, self._app, open_records(settings), place="gateway")
         """The counter, for looking at records and for what callers of the HTTP door ask."""
         self.desk.add_host(sshd.host(HOST))
         eventually(lambda: self.desk.host(HOST).condition is Condition.READY, timeout=PATIENCE)
@@ -56,7 +64,11 @@ class Works:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.caller.close()
+        app: Any
+        for app in (self.caller, self._app):
+            app.amqp.producer_pool.force_close_all()
+            app.pool.force_close_all()
+            app.close()
         for part in (self.worker, self.beat, self.redis):
             part.close()
         shutil.rmtree(self.home, ignore_errors=True)
