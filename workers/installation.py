@@ -123,7 +123,7 @@ class Installation:
             flower_url=parts.flower_url,
             redis_url=without_password(parts.redis_url),
             supervisor=os.getpid(),
-            pids={child.part.name: child.pid for child in self._supervisor.children if child.pid},
+            pids={child.part.name: child.pid for child in self._supervisor.children},
             started=self._started,
             version=version("remora"),
         )

@@ -23,7 +23,7 @@ class Running:
     supervisor: int
     """Process id."""
     pids: Mapping[str, int]
-    """Process id of each part by its name."""
+    """Process id of each part by its name; 0 while it waits to be started again."""
     started: float
     """Seconds since the epoch."""
     version: str
@@ -52,7 +52,7 @@ def survivors(home: Home) -> list[psutil.Process]:
     """Give the noted processes that are still there; after a kill -9 of the supervisor they end within moments."""
     running = read_running(home)
     pids = (running.supervisor, *running.pids.values()) if running else ()
-    return [psutil.Process(pid) for pid in pids if _runs_here(pid, home)]
+    return [psutil.Process(pid) for pid in pids if pid and _runs_here(pid, home)]
 
 
 def _runs_here(pid: int, home: Home) -> bool:

@@ -80,7 +80,7 @@ class Supervisor:
         """Start again what dies, until told to end.
 
         Args:
-            changed: Called after a child was started or became ready again.
+            changed: Called after a child died, was started or became ready again.
         """
         while not self._stop:
             # Wake-ups by a signal or a notice are immediate; the pause bounds only probes and back-off.
@@ -90,14 +90,16 @@ class Supervisor:
                     changed()
 
     def _tend(self, child: Child) -> bool:
+        """Do what a child needs, and tell whether anything changed."""
         now = time.monotonic()
-        if (code := child.ended()) is not None:
+        code = child.ended()
+        if code is not None:
             delay = child.bury(now)
             self._tell(f"{child.part.name} ended: {_exit_words(code)}; starting it again in {delay:g} s")
         if not child.pid and now >= child.due:
             child.start(now)
             return True
-        return not child.ready and child.look()
+        return code is not None or (not child.ready and child.look())
 
     def end_all(self, order: Sequence[Sequence[str]]) -> None:
         """End the parts, group after group: TERM to all of a group, KILL to those that outlive their grace."""
