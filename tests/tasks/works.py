@@ -55,7 +55,8 @@ class Works:
         """An app that knows nothing of ours."""
         settings = load(self.settings)
         self._app = build_app(settings)
-        self.desk = build_desk(settings, self._app, open_records(settings), place="gateway")
+        self._records = open_records(settings)
+        self.desk = build_desk(settings, self._app, self._records, place="gateway")
         """The counter, for looking at records and for what callers of the HTTP door ask."""
         self.desk.add_host(sshd.host(HOST))
         eventually(lambda: self.desk.host(HOST).condition is Condition.READY, timeout=PATIENCE)
@@ -69,6 +70,7 @@ class Works:
             app.amqp.producer_pool.force_close_all()
             app.pool.force_close_all()
             app.close()
+        self._records._redis.close()  # processes of ours keep theirs until they end
         for part in (self.worker, self.beat, self.redis):
             part.close()
         shutil.rmtree(self.home, ignore_errors=True)
