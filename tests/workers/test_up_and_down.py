@@ -17,6 +17,7 @@ from config.home import Home
 from tests.conftest import RedisFactory
 from tests.support import processes
 from tests.support.ports import free_port
+from tests.support.sshd import Sshd
 from tests.support.system import PROGRAM, System
 from tests.support.waiting import eventually
 from workers.process import embedded_url
@@ -170,6 +171,23 @@ def test_down_ends_everything_in_ten_seconds_and_may_be_called_twice(make_system
     assert all_gone(alive)
     assert not (system.home / "run.json").exists()
     assert system.run(["down"]).returncode == 0
+
+
+def test_down_in_the_middle_of_a_job_takes_nothing_from_it(make_system: MakeSystem, sshd: Sshd) -> None:
+    system = make_system()
+    system.up()
+    system.add_host(sshd.host("box"))
+    gate = sshd.home / f"gate-{os.getpid()}"
+    waits = f"echo before; until [ -e {gate} ]; do sleep 0.1; done; echo after; exit 5"
+    job = system.succeed(["submit", "box", "--", waits]).splitlines()[-1]
+    eventually(lambda: json.loads(system.succeed(["status", "--json", job]))["state"] == "running", timeout=30)
+    asked = time.monotonic()
+    system.succeed(["down"])
+    assert time.monotonic() - asked < 10
+    gate.touch()
+    system.up()
+    assert system.run(["wait", job]).returncode == 5
+    assert system.run(["logs", job]).stdout == b"before\nafter\n"
 
 
 def test_down_where_nothing_ever_ran_is_done_at_once(make_system: MakeSystem) -> None:
