@@ -20,6 +20,7 @@ class Step(Task):  # type: ignore[type-arg] # celery's Task is generic only to t
 
     ignore_result = True
     max_retries = None
+    send_events = False  # what watchers want to know is told of jobs, not of steps
 
     def take(self, step: str, host: str) -> None:
         """Do the step with this process's speaker; what fails is due again by itself."""

@@ -34,5 +34,5 @@ end
 plan.forgets = redis.call('ZRANGEBYSCORE', P .. 'forget:' .. host, '-inf', text(now), 'LIMIT', 0, 64)
 for _, id in ipairs(redis.call('ZRANGE', P .. 'ended:' .. host, 0, 63)) do table.insert(plan.ended, look(id)) end
 plan.followed = redis.call('ZCOUNT', P .. 'follow:' .. host, text(now), '+inf') > 0
-arm(host, tonumber(ARGV[8]))
+if #plan.starts > 0 then arm(host, tonumber(ARGV[8])) end
 return cjson.encode(plan)
