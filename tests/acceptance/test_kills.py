@@ -4,7 +4,7 @@ import random
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -71,13 +71,20 @@ class Spare:
             )
 
 
-def moments(victim: str, traffic: Traffic) -> Iterator[None]:
-    """Come back at ten random moments, each while jobs are under way; the seed stands in the output of a failure."""
+def moments(victim: str, traffic: Traffic, *, back: Callable[[], object] = lambda: True) -> Iterator[None]:
+    """Come back at ten random moments, each while jobs are under way; the seed stands in the output of a failure.
+
+    Args:
+        victim: its name.
+        traffic: the jobs.
+        back: whether the victim does its work again; the pause before the next moment begins then.
+    """
     print(f"{victim}: seed {SEED}")
     chance = random.Random(f"{SEED} {victim}")
     for _ in range(KILLS):
-        time.sleep(chance.uniform(0.3, 2.5))
-        eventually(traffic.flowing, 30.0)
+        eventually(back, 30.0)
+        time.sleep(chance.uniform(0.1, 2.5))
+        eventually(traffic.flowing, 60.0)
         yield
 
 
@@ -113,8 +120,7 @@ def test_killing_the_gateway_changes_nothing(brisk: System, tmp_path: Path) -> N
     with Spare(brisk, "gateway", REMORA_PORT=str(port)) as gateway:
         eventually(lambda: answers(port), 30.0)
         with Traffic(brisk.environment | door, tmp_path / "starts") as traffic:
-            for _ in moments("gateway", traffic):
-                eventually(lambda: answers(port), 30.0)
+            for _ in moments("gateway", traffic, back=lambda: answers(port)):
                 gateway.process.kill()
                 gateway.process.wait()
     traffic.assert_unharmed()

@@ -12,6 +12,7 @@ from typing import Self
 from tests.acceptance.conftest import HOST
 from tests.support.system import PROGRAM
 from tests.support.waiting import eventually
+from workers.console.exits import NO_SERVER
 
 LANES = 2
 """Runs at once: each start of the command costs half a second of a processor."""
@@ -110,6 +111,8 @@ class Traffic:
                 out, err = process.communicate()
                 self.faults.append(f"a run did not end in {PATIENCE:g} s; its errors end in {err[-300:]!r}")
             run = Run(process.returncode, out, err)
+            if run.code == NO_SERVER and not run.out:
+                continue  # it never got to a server, so nothing may have been started: the starts tell
             self.runs.append(run)
             if fault := run.fault():
                 self.faults.append(fault)
