@@ -60,7 +60,12 @@ class Conversation:
         self._contact = Contact(host, kit, self._told)
         self._agenda = Agenda(kit.limits.probe)
         self._follower = Follower(
-            host, kit.records, kit.segments, session=lambda: self._contact.session, broken=self._lose
+            host,
+            kit.records,
+            kit.segments,
+            session=lambda: self._contact.session,
+            broken=self._lose,
+            told=self._told,
         )
         self._broken = 0
         self._to_be_examined = False

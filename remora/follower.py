@@ -45,18 +45,21 @@ class Follower:
         *,
         session: Callable[[], Session | None],
         broken: Callable[[Session], None],
+        told: Callable[[set[str]], None],
     ) -> None:
         """Prepare.
 
         Args:
             session: gives the open session, if there is one.
             broken: called with a session that is of no more use.
+            told: called once a second with the followed attempts (``JOB.ATTEMPT``), whose progress is wanted too.
         """
         self._host = host
         self._records = records
         self._segments = segments
         self._session = session
         self._broken = broken
+        self._told = told
         self._lock = threading.Lock()
         self._running = False
         self._woken = False
@@ -101,6 +104,8 @@ class Follower:
         """Look once a second who is followed and running; nobody ends the thread."""
         jobs = self._records.read(self._records.followed(self._host))
         running = [job for job in jobs if job.state in (State.STARTING, State.RUNNING)]
+        if running:
+            self._told({f"{job.id}.{job.attempt}" for job in running})
         fresh = {}
         for job in running:
             known = tails.get(job.id)

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -128,6 +130,18 @@ def test_a_cancel_that_meets_a_failure_keeps_the_next_attempt_from_starting(
     ended = engine.end_of(job)
     assert (ended.state.value, ended.exit_code, ended.attempt) == ("failed", 9, 1)
     assert ended.cancel_by == "anna"
+
+
+def test_progress_is_seen_at_once_while_somebody_reads_along(engine: Engine, host: Host) -> None:
+    engine.speaker()
+    engine.add_host(host)
+    job = engine.submit(host.name, 'sleep 2; echo 40% > "$STATUS_FILE"; sleep 30', timeout=25, grace=0)
+    engine.until(job, "running")
+    engine.desk.follow(job.id)
+    # The probe of all live jobs comes every 15 seconds here: this one was asked about because it is followed.
+    eventually(lambda: engine.desk.job(job.id).progress == "40%", timeout=8)
+    engine.desk.cancel(job.id, by="anna")
+    engine.end_of(job)
 
 
 def test_large_output_is_fetched_whole_after_the_end(engine: Engine, host: Host) -> None:
@@ -324,3 +338,73 @@ def test_a_host_that_goes_and_comes_back_says_since_when_and_its_jobs_end_truly(
     assert engine.desk.job(job.id).out_of_contact_since is None
     assert engine.desk.host("away").reason is None
     assert (server.home / "starts").read_text() == f"{job.id}\n"
+
+
+@pytest.mark.root
+def test_a_start_waits_while_the_disk_of_its_host_is_full(
+    eager: Engine, sshd: Sshd, host: Host, tmp_path: Path
+) -> None:
+    """Issue: disk full. Nothing is lost by it, and the host's record says why nothing starts."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True)
+    try:
+        eager.speaker()
+        eager.add_host(sshd.host(host.name, base=str(disk)))
+        with (disk / "ballast").open("wb") as ballast, suppress(OSError):
+            while True:
+                os.write(ballast.fileno(), bytes(4096))
+        job = eager.submit(host.name, "echo after all")
+        eventually(lambda: "space" in (eager.desk.host(host.name).reason or ""))
+        assert eager.desk.job(job.id).state.value == "starting"
+        (disk / "ballast").unlink()
+        assert eager.output(eager.end_of(job)) == b"after all\n"
+        assert eager.desk.host(host.name).reason is None
+    finally:
+        eager.kill("one").end()
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+# Reading along
+
+
+def test_whoever_begins_to_follow_a_running_job_soon_reads_what_it_writes(engine: Engine, host: Host) -> None:
+    """Also when nothing else is due at the host: the next question about all jobs is fifteen seconds away."""
+    engine.speaker()
+    engine.add_host(host)
+    job = engine.submit(host.name, "while :; do echo line; sleep 0.1; done")
+    engine.until(job, "running")
+    engine.desk.follow(job.id)
+    eventually(lambda: engine.desk.job(job.id).out_size, 3.0)
+    grown = engine.desk.job(job.id).out_size
+    eventually(lambda: engine.desk.job(job.id).out_size > grown, 3.0)
+    engine.desk.cancel(job.id, by="anna")
+    engine.end_of(job)
+
+
+def test_reading_along_goes_on_when_the_connection_is_cut(engine: Engine, make_sshd: SshdFactory) -> None:
+    server = make_sshd()
+    engine.speaker()
+    engine.add_host(server.host("cut"))
+    job = engine.submit("cut", "while :; do echo line; sleep 0.1; done")
+    engine.until(job, "running")
+    engine.desk.follow(job.id)
+    for _ in range(3):
+        grown = eventually(lambda: engine.desk.job(job.id).out_size)
+        server.kill_sessions()
+        eventually(lambda seen=grown: engine.desk.job(job.id).out_size > seen + 5, 8.0)
+    engine.desk.cancel(job.id, by="anna")
+    ended = engine.end_of(job)
+    assert set(engine.output(ended).splitlines()) == {b"line"}
+
+
+def test_a_host_that_is_removed_is_let_go_and_nothing_of_it_stays_due(engine: Engine, host: Host) -> None:
+    speaker = engine.speaker()
+    engine.add_host(host)
+    engine.run(host.name, "true")
+    engine.desk.remove_host(host.name)
+    speaker.step("poll", host.name)
+    speaker.tidy()
+    assert [member for member in engine.records.tick()[0] if host.name in member] == []
+    engine.add_host(host)
+    assert engine.run(host.name, "true").state.value == "succeeded"
