@@ -163,7 +163,7 @@ class Engine:
         """Run one job to its end."""
         return self.end_of(self.submit(host, command, **fields))
 
-    def end_of(self, job: Job, timeout: float = 20.0) -> Job:
+    def end_of(self, job: Job, timeout: float = 60.0) -> Job:
         """Wait until a job is final."""
         return eventually(lambda: (now := self.desk.job(job.id)).state.final and now, timeout)  # type: ignore[return-value]
 
