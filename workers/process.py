@@ -9,7 +9,7 @@ import click
 
 from config.home import Home
 from config.settings import BadSettings, Settings, load
-from workers.run_file import read_running
+from workers.up.run_file import read_running
 
 
 def read_settings() -> Settings:

@@ -15,7 +15,7 @@ from config.home import Home
 from tests.acceptance.stories import HOST, Stage, Telling, told
 from tests.support.sshd import Sshd, new_directory
 from tests.support.system import System
-from workers.run_file import read_running
+from workers.up.run_file import read_running
 
 PACE = {"REMORA_LEASE": "4", "REMORA_STEP": "3", "REMORA_TICK": "1", "REMORA_PROBE": "1"}
 """Shorter than the defaults (a lease of 25 s, a probe each 15 s), so that nobody has to watch a clock."""

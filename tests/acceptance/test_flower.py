@@ -16,7 +16,7 @@ from tests.support.browser import browser, with_login
 from tests.support.sshd import MARK, Sshd
 from tests.support.system import System
 from tests.support.waiting import eventually
-from workers.run_file import read_running
+from workers.up.run_file import read_running
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 LONG = 'echo "40%" >"$STATUS_FILE"; trap "" TERM; (setsid sleep 300) & sleep 300'

@@ -15,7 +15,7 @@ from airflow_bridge.client import RemoraClient
 from config.home import Home
 from config.hosts import Host
 from tests.support import processes
-from workers.run_file import read_running
+from workers.up.run_file import read_running
 
 PROGRAM = Path(sys.executable).with_name("remora")
 """The command of the environment that runs the tests."""

@@ -4,8 +4,8 @@ import os
 
 import click
 
-from workers.notify import tell
 from workers.process import settings_with_redis
+from workers.up.notify import tell
 
 
 @click.command()

@@ -10,7 +10,7 @@ import click
 from config.home import Home
 from config.settings import Settings
 from workers.process import embedded_url, read_settings
-from workers.run_file import Running, read_running
+from workers.up.run_file import Running, read_running
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -40,8 +40,8 @@ def _examined(settings: Settings, running: Running | None, url: str) -> list[dic
     import redis
 
     from workers import assembly
-    from workers.doctor import Sources, examine
-    from workers.redis_check import look
+    from workers.checks.doctor import Sources, examine
+    from workers.checks.redis_check import look
 
     def redis_time() -> float:
         with redis.Redis.from_url(url, socket_timeout=5.0) as client:

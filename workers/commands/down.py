@@ -8,8 +8,8 @@ import click
 import psutil
 
 from config.home import Home, find_home
-from workers.lock import Held, Lock
-from workers.run_file import run_file, survivors
+from workers.up.lock import Held, Lock
+from workers.up.run_file import run_file, survivors
 
 _PATIENCE = 20.0
 """Seconds that an orderly end may take; it is done within 10."""

@@ -8,8 +8,8 @@ from types import FrameType
 import click
 
 from workers.commands.gateway import is_loopback
-from workers.ports import choose_ports
 from workers.process import settings_with_redis
+from workers.up.ports import choose_ports
 
 FACE = Path(__file__).parents[2] / "deploy" / "flower" / "flowerconfig.py"
 """Executed by Flower itself."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from workers.notify import tell
-from workers.ports import choose_ports
 from workers.process import log_to_stderr, settings_with_redis
+from workers.up.notify import tell
+from workers.up.ports import choose_ports
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -15,7 +15,7 @@ def health(*, part: str) -> None:
     worker: it holds its lease. beat: its last ticks were carried out. gateway, flower: they answer and are ready.
     """
     settings = settings_with_redis()
-    from workers.health import Unwell, check
+    from workers.checks.health import Unwell, check
 
     try:
         click.echo(f"{part}: {check(part, settings)}")

@@ -9,7 +9,7 @@ import click
 from airflow_bridge.client import RemoraClient
 from config.home import find_home
 from workers.console.server import FIRST_PATIENCE, login_file
-from workers.files import make_private_directory, write_private
+from workers.up.files import make_private_directory, write_private
 
 
 @click.command()

@@ -13,12 +13,12 @@ import click
 
 from config.home import Home
 from config.settings import Settings
-from workers.daemon import detach
-from workers.files import make_private_directory
-from workers.installation import CannotStart, Installation
-from workers.lock import Held, Lock
 from workers.process import read_settings
-from workers.run_file import Running, read_running
+from workers.up.daemon import detach
+from workers.up.files import make_private_directory
+from workers.up.installation import CannotStart, Installation
+from workers.up.lock import Held, Lock
+from workers.up.run_file import Running, read_running
 
 
 @click.command()

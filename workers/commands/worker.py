@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from workers.notify import tell
 from workers.process import settings_with_redis
+from workers.up.notify import tell
 
 
 @click.command()

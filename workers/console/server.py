@@ -10,7 +10,7 @@ from airflow_bridge.connection import is_loopback
 from config.home import Home, find_home
 from workers.console import exits
 from workers.console.failures import Failure
-from workers.files import read_json
+from workers.up.files import read_json
 
 FIRST_PATIENCE = 5.0
 """Seconds for which a server that was not seen yet is waited for."""

@@ -14,10 +14,10 @@ from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 SLEEP = "exec sleep 60"
-TELL = f"{sys.executable} -c 'import os; from workers.notify import tell; tell(os.environ)'"
+TELL = f"{sys.executable} -c 'import os; from workers.up.notify import tell; tell(os.environ)'"
 """Tells that it is ready, but as a child of the part: nobody believes that."""
 TELL_AND_SLEEP = (
-    f"exec {sys.executable} -c 'import os, time; from workers.notify import tell; tell(os.environ); time.sleep(60)'"
+    f"exec {sys.executable} -c 'import os, time; from workers.up.notify import tell; tell(os.environ); time.sleep(60)'"
 )
 
 

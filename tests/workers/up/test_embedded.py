@@ -12,7 +12,7 @@ from config.home import Home
 from tests.support import processes
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
-from workers.embedded import EmbeddedRedis, NoServer, candidates, usable
+from workers.up.embedded import EmbeddedRedis, NoServer, candidates, usable
 
 
 @pytest.fixture
@@ -94,6 +94,6 @@ def test_a_server_that_is_too_old_or_does_not_run_is_passed_over(tmp_path: Path)
 def test_a_machine_without_any_server_is_told_what_to_install(
     server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.embedded.candidates", lambda _: iter(()))
+    monkeypatch.setattr("workers.up.embedded.candidates", lambda _: iter(()))
     with pytest.raises(NoServer, match="install redis-server"):
         server.prepare({"PATH": ""})

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.waiting import eventually
-from workers.lock import Held, Lock
+from workers.up.lock import Held, Lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from workers.lock import Lock
+from workers.up.lock import Lock
 lock = Lock(Path(sys.argv[1])); lock.acquire(); lock.sign()
 print("held", flush=True); time.sleep(60)
 """

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from workers.child import Part
-from workers.notify import Ear
-from workers.supervisor import PartFailed, Stopped, Supervisor
+from workers.up.child import Part
+from workers.up.notify import Ear
+from workers.up.supervisor import PartFailed, Stopped, Supervisor
 
 
 def main(directory: Path, scripts: list[str]) -> int:

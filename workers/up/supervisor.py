@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from workers.child import Child, Part
-from workers.files import tail
-from workers.notify import READY, Ear
+from workers.up.child import Child, Part
+from workers.up.files import tail
+from workers.up.notify import READY, Ear
 
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 

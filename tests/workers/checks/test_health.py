@@ -11,7 +11,7 @@ from remora.records.records import Records
 from tests.support.ports import free_port
 from tests.support.redis import RedisServer
 from workers.assembly import open_records
-from workers.health import Unwell, check
+from workers.checks.health import Unwell, check
 
 
 @pytest.fixture

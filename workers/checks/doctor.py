@@ -14,8 +14,8 @@ from config.settings import Settings
 from remora.desk import Desk
 from remora.errors import RemoraError
 from remora.hosts import Condition, HostRecord
-from workers.redis_check import Facts, faults
-from workers.run_file import Running
+from workers.checks.redis_check import Facts, faults
+from workers.up.run_file import Running
 
 DRIFT = 2.0
 """Seconds by which two clocks may differ without a word."""

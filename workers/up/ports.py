@@ -5,7 +5,7 @@ import socket
 from collections.abc import Mapping
 
 from config.home import Home
-from workers.files import read_json, write_private
+from workers.up.files import read_json, write_private
 
 
 def choose_ports(home: Home, wanted: Mapping[str, int], *, address: str = "127.0.0.1") -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from config.home import Home
-from workers.files import read_json, write_private
+from workers.up.files import read_json, write_private
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import redis
 
 from config.home import Home
 from config.settings import Settings
-from workers.child import Part
-from workers.embedded import EmbeddedRedis
+from workers.up.child import Part
+from workers.up.embedded import EmbeddedRedis
 
 GROUPS = (("beat", "flower", "gateway", "worker"), ("redis",))
 """The order of ending: Redis last, as the others still write to it."""

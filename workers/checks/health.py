@@ -10,7 +10,7 @@ from redis import Redis
 from config.settings import Settings
 from remora.errors import RecordsUnavailable
 from remora.records.records import Records, Terms
-from workers.files import read_json
+from workers.up.files import read_json
 
 LATE = 3
 """Ticks that may be missing before beat is called dead."""

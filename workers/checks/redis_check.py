@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import redis
 
-from workers.embedded import OLDEST
+from workers.up.embedded import OLDEST
 
 FULL = 0.8
 """Share of maxmemory from which on the gateway takes no new jobs."""

@@ -5,7 +5,7 @@ import pytest
 
 from config.home import Home
 from tests.support.ports import free_port
-from workers.ports import choose_ports
+from workers.up.ports import choose_ports
 
 
 def test_ports_are_chosen_once(tmp_path: Path) -> None:

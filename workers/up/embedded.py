@@ -13,7 +13,7 @@ from typing import Literal
 import redis
 
 from config.home import Home
-from workers.files import make_private_directory, write_private
+from workers.up.files import make_private_directory, write_private
 
 OLDEST = (6, 2)
 """What Celery and our scripts need: ZRANGE BYSCORE REV, ZADD GT, TIME in Lua."""

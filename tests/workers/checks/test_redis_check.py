@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from tests.conftest import RedisFactory
-from workers.redis_check import Facts, Fault, faults, look
+from workers.checks.redis_check import Facts, Fault, faults, look
 
 
 def found(make_redis: RedisFactory, options: Mapping[str, object]) -> list[Fault]:

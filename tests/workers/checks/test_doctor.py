@@ -12,7 +12,7 @@ from tests.support.ports import free_port
 from tests.support.redis import RedisServer
 from tests.support.system import System
 from workers import assembly
-from workers.doctor import (
+from workers.checks.doctor import (
     Finding,
     Level,
     Sources,
@@ -25,7 +25,7 @@ from workers.doctor import (
     look_at_redis,
     look_at_workers,
 )
-from workers.redis_check import look
+from workers.checks.redis_check import look
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ import redis
 
 from config.home import Home
 from config.settings import Settings
-from workers.embedded import EmbeddedRedis, NoServer
-from workers.files import make_private_directory, write_private
-from workers.notify import Ear
-from workers.parts import GROUPS, Parts
-from workers.ports import choose_ports
-from workers.redis_check import faults, look
-from workers.run_file import Running, run_file, survivors, write_running
-from workers.supervisor import PartFailed, Stopped, Supervisor
+from workers.checks.redis_check import faults, look
+from workers.up.embedded import EmbeddedRedis, NoServer
+from workers.up.files import make_private_directory, write_private
+from workers.up.notify import Ear
+from workers.up.parts import GROUPS, Parts
+from workers.up.ports import choose_ports
+from workers.up.run_file import Running, run_file, survivors, write_running
+from workers.up.supervisor import PartFailed, Stopped, Supervisor
 
 FORMAT = 1
 """How the state directory is laid out; a newer one is not touched."""

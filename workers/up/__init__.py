@@ -1,0 +1,1 @@
+"""What `remora up` runs on one machine: the parts, kept alive and ended together."""
