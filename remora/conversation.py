@@ -44,6 +44,8 @@ AT_ONCE = 64
 """Most ended jobs in one plan."""
 PATIENCE = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)
 """Seconds before the next try after the first, second, … broken exchange in a row; the last one repeats."""
+UNPLACED = "jobs cannot be placed on the host, whose disk may be full: {}"
+"""Why starts are tried again, in words."""
 CONDITIONS: dict[type[Permanent], Condition] = {
     HostKeyRefused: Condition.HOST_KEY,
     AuthenticationRefused: Condition.REFUSED,
@@ -145,7 +147,7 @@ class Conversation:
             for change in submit.never_started([(UUID(started.place.job), started.place.attempt)], started.reason or "")
         ]
         changes = [*unstartable, *impossible, *outcome.changes]
-        full = next((started.reason for started in refused if not started.permanent), None)
+        full = next((UNPLACED.format(started.reason) for started in refused if not started.permanent), None)
         self._write(
             grant,
             plan,
@@ -241,6 +243,8 @@ class Conversation:
         except Fenced as error:
             log.info("%s; this process steps back.", error, extra={"action": "fenced", "host": self._host})
             self._step_back()
+            # Whoever speaks next, which may be this process again, must not wait for the next regular question.
+            self._kit.records.hasten(self._host)
         except (ConnectionLost, DeadlineExceeded) as error:
             self._be_patient(grant, error, step)
         except Transient as error:

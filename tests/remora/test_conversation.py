@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from config.hosts import Host
 from remora.cause import Kind
 from remora.conversation import Conversation
 from remora.hosts import Condition
+from remora.job import Job
 from remora.records.plan import Grant
 from remora.remote.operations import Answer, Cancel, Operation, Probe, Start
 from remora.remote.session import Session
@@ -344,7 +346,7 @@ def test_a_host_that_goes_and_comes_back_says_since_when_and_its_jobs_end_truly(
 def test_a_start_waits_while_the_disk_of_its_host_is_full(
     eager: Engine, sshd: Sshd, host: Host, tmp_path: Path
 ) -> None:
-    """Issue: disk full. Nothing is lost by it, and the host's record says why nothing starts."""
+    """Nothing is lost by it, and the host's record says why nothing starts."""
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True)
@@ -355,7 +357,7 @@ def test_a_start_waits_while_the_disk_of_its_host_is_full(
             while True:
                 os.write(ballast.fileno(), bytes(4096))
         job = eager.submit(host.name, "echo after all")
-        eventually(lambda: "space" in (eager.desk.host(host.name).reason or ""))
+        eventually(lambda: "disk may be full" in (eager.desk.host(host.name).reason or ""))
         assert eager.desk.job(job.id).state.value == "starting"
         (disk / "ballast").unlink()
         assert eager.output(eager.end_of(job)) == b"after all\n"
@@ -382,6 +384,10 @@ def test_whoever_begins_to_follow_a_running_job_soon_reads_what_it_writes(engine
     engine.end_of(job)
 
 
+def has_grown(engine: Engine, job: Job, beyond: int) -> bool:
+    return engine.desk.job(job.id).out_size > beyond
+
+
 def test_reading_along_goes_on_when_the_connection_is_cut(engine: Engine, make_sshd: SshdFactory) -> None:
     server = make_sshd()
     engine.speaker()
@@ -392,7 +398,7 @@ def test_reading_along_goes_on_when_the_connection_is_cut(engine: Engine, make_s
     for _ in range(3):
         grown = eventually(lambda: engine.desk.job(job.id).out_size)
         server.kill_sessions()
-        eventually(lambda seen=grown: engine.desk.job(job.id).out_size > seen + 5, 8.0)
+        eventually(partial(has_grown, engine, job, grown + 5), 8.0)
     engine.desk.cancel(job.id, by="anna")
     ended = engine.end_of(job)
     assert set(engine.output(ended).splitlines()) == {b"line"}
