@@ -12,9 +12,10 @@ from remora.errors import Conflict, Fenced, NotFound, RecordsUnavailable
 from remora.hosts import Condition
 from remora.job import JobRequest
 from remora.records.mapping import new_job_fields
-from remora.records.plan import Change, Grant
+from remora.records.plan import Change, Grant, Plan
 from remora.records.records import CHANGES, Key, NewJob, Records, Terms
 from remora.state import State
+from tests.conftest import RedisFactory
 from tests.support.redis import RedisServer
 from tests.support.waiting import eventually
 
@@ -53,7 +54,7 @@ def speak(records: Records, process: str = "one") -> Grant:
     return grant
 
 
-def plan(records: Records, grant: Grant):
+def plan(records: Records, grant: Grant) -> Plan:
     return records.plan(grant, boot_id="boot", base="/base", starts=64, look_at=None)
 
 
@@ -289,7 +290,7 @@ def test_a_host_with_jobs_under_way_is_not_removed(records: Records) -> None:
 
 
 def test_every_change_is_told_on_the_channel(records: Records, redis_server: RedisServer) -> None:
-    listener = Redis.from_url(redis_server.url, decode_responses=True).pubsub()
+    listener = Redis.from_url(redis_server.url, decode_responses=True).pubsub()  # type: ignore[no-untyped-call] # redis-py types it so
     listener.subscribe(CHANGES)
     assert eventually(lambda: listener.get_message(timeout=1)) is not None
     (id,) = accept(records)
@@ -306,7 +307,7 @@ def test_sizes_of_output_only_grow(records: Records) -> None:
     assert (records.job(id).out_size, records.job(id).err_size) == (10, 7)
 
 
-def test_a_redis_that_is_away_is_said_to_be_away(make_redis) -> None:
+def test_a_redis_that_is_away_is_said_to_be_away(make_redis: RedisFactory) -> None:
     server = make_redis()
     records = open_records(server)
     server.kill()

@@ -201,7 +201,7 @@ def test_a_session_that_opens_after_we_gave_up_is_closed(client_key: Key, monkey
 
 
 def test_we_ask_for_a_program_and_nothing_else(client_key: Key) -> None:
-    """A6, A15: no agent, X11, terminal, variables or ports are ever asked for, and none that the server opens is let in."""
+    """A6, A15: no agent, X11, terminal, variables or ports are asked for, and none that the server opens is let in."""
     host_key = make_key(client_key.path.with_name("host_key"))
     with RecordingServer(paramiko.Ed25519Key(filename=str(host_key.path))) as server:
         host = server.host(key=str(client_key.path), host_keys=(host_key.fingerprint,))

@@ -48,7 +48,7 @@ def test_it_is_free_after_its_release_and_names_nobody(tmp_path: Path) -> None:
 def test_it_is_free_when_its_process_was_killed(tmp_path: Path) -> None:
     file = tmp_path / "lock"
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, file], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        [sys.executable, "-c", HOLD, file], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
     ) as one:
         assert one.stdout
         assert one.stdout.readline() == b"held\n"

@@ -12,7 +12,7 @@ import pytest
 from tests.support import processes
 from tests.support.waiting import eventually
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SLEEP = "exec sleep 60"
 TELL = f"{sys.executable} -c 'import os; from workers.up.notify import tell; tell(os.environ)'"
 """Tells that it is ready, but as a child of the part: nobody believes that."""
