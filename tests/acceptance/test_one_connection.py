@@ -120,7 +120,8 @@ def test_a_hundred_quiet_jobs_cost_next_to_nothing(
     assert workers
     before = used(workers)
     psutil.cpu_percent(10.0)
-    assert used(workers) - before < 1.0
+    cost = used(workers) - before
+    assert cost < 0.5, f"{cost:.2f} CPU seconds in ten"
     for job in jobs:
         client.cancel(job["id"])
 
