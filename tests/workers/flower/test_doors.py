@@ -1,3 +1,5 @@
+"""What Flower lets in and what it does not (A59)."""
+
 import json
 import os
 import subprocess

@@ -1,3 +1,5 @@
+"""Script in what Flower shows is text, in a real browser too (A60)."""
+
 import uuid
 from pathlib import Path
 
