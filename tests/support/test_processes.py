@@ -21,6 +21,7 @@ def test_what_was_started_ends_with_a_run_that_is_killed(tmp_path: Path) -> None
     with subprocess.Popen(words, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as run:
         assert run.stdout
         started = psutil.Process(int(run.stdout.readline()))
+        eventually(lambda: started.name() == "sleep")  # by then the kernel knows with whom it is to end
         run.kill()
     assert not psutil.wait_procs([started], timeout=10)[1]
 
