@@ -26,16 +26,24 @@ class CeleryBell:
 
     def ring(self, step: str, subject: str) -> None:
         """Send the message unless one is on its way."""
+        member = f"{step}:{subject}"
         try:
-            speaker = self._records.claim_bell(f"{step}:{subject}")
+            speaker = self._records.claim_bell(member)
             if speaker is None:
                 return
-            if step == "run":
-                self._release(UUID(subject))
-            else:
-                self._send(step, subject, own_queue(speaker) if speaker else STEP_QUEUE)
+            try:
+                self._publish(step, subject, speaker)
+            except OperationalError:
+                self._records.answer_bell(member)  # nothing is on its way: the reconciler need not wait for a lease
+                raise
         except (RecordsUnavailable, OperationalError) as error:
-            log.info("The bell %s:%s was not rung: %s", step, subject, error, extra={"action": "bell"})
+            log.info("The bell %s was not rung: %s", member, error, extra={"action": "bell"})
+
+    def _publish(self, step: str, subject: str, speaker: str) -> None:
+        if step == "run":
+            self._release(UUID(subject))
+        else:
+            self._send(step, subject, own_queue(speaker) if speaker else STEP_QUEUE)
 
     def _send(self, step: str, host: str, queue: Queue | str) -> None:
         # All polls of a host are retries of one task, so it keeps one id.

@@ -41,7 +41,7 @@ def test_ringing_does_not_fail_for_a_broker_that_is_away(
     broker.kill()
     bell.ring("poll", "web")
     broker.start()
-    bell.ring("cancel", "web")
+    bell.ring("poll", "web")
     assert messages(broker) == 2
 
 
