@@ -117,16 +117,25 @@ def test_thirty_waiters_share_one_subscription(door: Door, stage: Stage) -> None
         with door.client() as client:
             ends.append(client.get(f"/v1/jobs/{id}/wait", params={"timeout": 30}).json()["state"])
 
+    before = subscribers(stage)  # doors of other tests may listen too
     threads = [threading.Thread(target=wait, args=(id,)) for id in ids]
     for thread in threads:
         thread.start()
-    # The door of the test before may still be leaving.
-    eventually(lambda: stage.redis.pubsub_numsub("remora:changes")[0][1] == 1)
-    for id in ids:
+    for id in ids[:15]:
+        stage.end(id)
+    for thread in threads[:15]:
+        thread.join(20)
+    assert subscribers(stage) == before
+    for id in ids[15:]:
         stage.end(id)
     for thread in threads:
         thread.join(20)
     assert ends == ["succeeded"] * 30
+
+
+def subscribers(stage: Stage) -> int:
+    """Count who listens to the changes."""
+    return int(stage.redis.pubsub_numsub("remora:changes")[0][1])
 
 
 def test_cancelling_what_was_never_sent_is_final_at_once_and_may_be_repeated(http: httpx.Client) -> None:
@@ -207,7 +216,7 @@ def test_a_waiter_is_told_of_an_end_that_came_while_redis_was_restarted(
             target=lambda: told.append(door.http.get(f"/v1/jobs/{id}/wait", params={"timeout": 60}))
         )
         waiter.start()
-        eventually(lambda: stage.redis.pubsub_numsub("remora:changes")[0][1] == 1)
+        eventually(lambda: subscribers(stage) == 1)
         redis.restart()
         stage.end(id)
         waiter.join(14)  # sooner than the waiter would look for itself
