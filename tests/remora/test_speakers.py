@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -129,7 +130,9 @@ def test_two_processes_that_both_believe_to_speak_start_each_job_once(eager: Eng
     over = threading.Event()
 
     def speak(speaker: Any, name: str, other: str) -> None:
-        while not over.is_set():
+        # Without pauses each could take the host back just before the other's write, for ever.
+        pauses = Random(name)
+        while not over.wait(pauses.uniform(0.0, 0.5)):
             eager.records.release(other)
             for step in ("poll", "collect"):
                 try:
