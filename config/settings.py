@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     ssh_config: Path = Path("~/.ssh/config")
     keys: dict[str, Path] = {}
     """Private keys of this installation by name."""
+    identities: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
+    """Callers beside the operator, by name: SHA-256 of each one's token in hex (``printf %s TOKEN | sha256sum``)."""
     hosts: dict[str, Host] = {}
     """Hosts given by the file; they win over those added at run time."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -36,6 +36,10 @@ class Identities:
         """Make it from tokens by name; the tokens themselves are not kept."""
         return cls({_digest(token): name for name, token in tokens.items()})
 
+    def and_digests(self, digests: Mapping[str, str]) -> Self:
+        """Add callers of whom only the SHA-256 of the token is known, in hex, by name."""
+        return type(self)({**self.names, **{bytes.fromhex(digest): name for name, digest in digests.items()}})
+
     def who(self, token: str) -> str | None:
         """Tell whose token it is; the time taken depends neither on the token nor on which one matches."""
         digest = _digest(token)

@@ -36,6 +36,7 @@ def test_a_host_of_the_file_bears_the_name_of_its_table(tmp_path: Path) -> None:
     [
         ("lease = -1", ["remora.toml", "lease", "greater than 0"]),
         ("leese = 1", ["remora.toml", "leese"]),
+        ('[identities]\nanna = "rmr_token-itself"', ["identities.anna", "pattern"]),
         ("lease = [", ["remora.toml", "not TOML"]),
         ("lease = 5\nstep = 6", ["step", "shorter than lease (5 s)"]),
         ('[hosts.web]\naddress = "a"\nuser = "u"\nport = 99999', ["hosts.web.port", "65535"]),

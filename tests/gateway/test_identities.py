@@ -1,5 +1,7 @@
 """Who may come in: the right token, and nobody else (A28)."""
 
+import hashlib
+
 import httpx
 import pytest
 
@@ -49,3 +51,11 @@ def test_tokens_are_in_no_repr() -> None:
     assert TOKEN not in repr(identities)
     assert all(TOKEN.encode() not in digest for digest in identities.names)
     assert identities.who(TOKEN) == "anna"
+
+
+def test_a_caller_may_be_configured_by_the_digest_of_a_token() -> None:
+    digest = hashlib.sha256(b"rmr_of-carla").hexdigest()
+    identities = Identities.of({"anna": TOKEN}).and_digests({"carla": digest})
+    assert identities.who("rmr_of-carla") == "carla"
+    assert identities.who(TOKEN) == "anna"
+    assert identities.who(digest) is None

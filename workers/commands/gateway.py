@@ -43,7 +43,7 @@ def gateway(*, certificate: Path | None, private_key: Path | None, behind_proxy:
             if self.started:
                 tell(os.environ)
 
-    identities = Identities.of({"operator": settings.state.operator_token()})
+    identities = Identities.of({"operator": settings.state.operator_token()}).and_digests(settings.identities)
     door = create_app(desk(settings), identities=identities, changes_url=settings.redis_url or "")
     Server(
         uvicorn.Config(
