@@ -108,7 +108,7 @@ def look_at_disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.home).free
     told = f"{free / (1 << 30):.1f} GiB free at {settings.home}"
     if free < NO_SPACE:
-        return Finding("disk", Level.FAIL, told, "free some, or `remora purge`: nothing can be accepted without it")
+        return Finding("disk", Level.FAIL, told, "free some, or shorten `retention`: without it no job is accepted")
     if free < LITTLE_SPACE:
         return Finding("disk", Level.WARN, told, "free some, or shorten `retention`")
     return Finding("disk", Level.OK, told)

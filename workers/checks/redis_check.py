@@ -105,4 +105,4 @@ def _memory(facts: Facts) -> Iterator[Fault]:
     limit, used = int(facts.info.get("maxmemory", 0)), int(facts.info.get("used_memory", 0))
     if limit and used > FULL * limit:
         share = f"{used / limit:.0%} of its maxmemory is used"
-        yield Fault(share, "raise maxmemory, or `remora purge`", grave=False)
+        yield Fault(share, "raise maxmemory, or shorten `retention`", grave=False)
